@@ -1,0 +1,108 @@
+"""What a service takes, gives and tells: marshmallow schemas bound to names that travel on the bus."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
+
+from shared.errors import Invalid
+
+WAITS = (1_000, 3_000, 8_000)  # ms in the broker before a fact that failed for a passing reason comes back
+
+
+class Order(Schema):
+    """What a call takes; a word that the contract does not know is refused, never ignored."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class View(Schema):
+    """What a call gives, and what a fact carries; fields may be added later and are optional then."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+@dataclass(frozen=True)
+class Call:
+    """One verb of one service: the bus name is ``<service>.<name>``.
+
+    ``takes`` checks the order, ``gives`` shapes the answer (``many``: a page ``{items, next}`` of them), ``needs`` is
+    the permission without which both gateway and service refuse. ``doc`` is published documentation.
+    """
+
+    service: str
+    name: str
+    takes: Schema
+    gives: Schema | None = None
+    needs: str | None = None
+    many: bool = False
+    doc: str = ""
+
+    def load(self, order: dict) -> dict:
+        """Check an order; raises ``Invalid`` with every field that does not fit."""
+        try:
+            return self.takes.load(order)
+        except ValidationError as error:
+            raise Invalid("请检查填写的内容 / Please check what you filled in", error.normalized_messages()) from None
+
+    def dump(self, answer: Any) -> Any:
+        """Shape an answer by contract."""
+        if self.gives is None:
+            return None
+        if self.many:
+            return {"items": self.gives.dump(answer["items"], many=True), "next": answer.get("next")}
+        return self.gives.dump(answer)
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A fact at the moment of decision; ``words`` are what people wrote, kept beside the history and never told."""
+
+    fact: "Fact"
+    data: dict
+    to: str = "all"
+    words: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One participle of one service: ids, codes, times and numbers only.
+
+    Called as ``reported(department="water")`` it checks its data at once; ``to`` narrows the routing key
+    ``<fact>.<district>.<to>`` to one department.
+    """
+
+    service: str
+    name: str
+    carries: Schema
+    doc: str = ""
+
+    def __call__(self, *, to: str = "all", words: dict | None = None, **data: Any) -> Happened:
+        unknown = set(data) - set(self.carries.fields)
+        dumped = self.carries.dump(data)
+        errors = self.carries.validate(dumped)
+        if unknown or errors:
+            raise ValueError(f"{self.service}.{self.name} does not carry this: {unknown or errors}")
+        return Happened(self, dumped, to, words or {})
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One service's page: its calls, the facts that it tells and the facts that it hears."""
+
+    service: str
+    doc: str
+    calls: Iterable[Call]
+    facts: Iterable[Fact] = ()
+    hears: Iterable[Fact] = ()
+
+    def call(self, name: str) -> Call:
+        """Find a call by its name; raises ``KeyError``."""
+        return {call.name: call for call in self.calls}[name]
+
+    def fact(self, name: str) -> Fact:
+        """Find a fact by its name; raises ``KeyError``."""
+        return {fact.name: fact for fact in self.facts}[name]

@@ -1,0 +1,72 @@
+"""The kinds of field that several contracts use, each with its limits said once."""
+
+from datetime import UTC, datetime
+
+from marshmallow import fields, validate
+
+from shared.rules import codes
+from shared.rules.days import iso
+
+
+def code(form, **options):
+    """A code of a known form; the message says which."""
+    return fields.String(validate=validate.Regexp(form, error="格式应为 / must match {regex}"), **options)
+
+
+def an_id(**options):
+    return code(codes.ID, **options)
+
+
+def district(**options):
+    return code(codes.DISTRICT, **options)
+
+
+def division(**options):
+    return code(codes.DIVISION, **options)
+
+
+def department(**options):
+    return code(codes.DEPARTMENT, **options)
+
+
+def digest(**options):
+    return code(codes.DIGEST, **options)
+
+
+def text(most: int, least: int = 1, **options):
+    """What a person wrote: it must say something, and not more than ``most`` characters."""
+
+    def says_something(value: str) -> None:
+        if len(value.strip()) < least:
+            raise validate.ValidationError("请填写 / Please write something")
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise validate.ValidationError("含有无法保存的字符 / A character in it cannot be kept")
+
+    length = validate.Length(max=most, error=f"最多 {most} 个字 / {most} characters at most")
+    return fields.String(validate=[length, says_something], **options)
+
+
+class Moment(fields.AwareDateTime):
+    """A time with its zone: UTC with milliseconds and Z on the wire (ISO 8601)."""
+
+    def _serialize(self, value, attr, obj, **options):
+        return None if value is None else iso(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+
+
+def moment(**options):
+    return Moment(format="iso", default_timezone=UTC, **options)
+
+
+def one_of(values, **options):
+    return fields.String(validate=validate.OneOf(values, error="须为其中之一 / must be one of: {choices}"), **options)
+
+
+def limit(most: int = 200):
+    return fields.Integer(
+        load_default=50, validate=validate.Range(1, most, error=f"1–{most}"), metadata={"description": "page size"}
+    )
+
+
+def cursor():
+    """Where the next page begins: opaque, taken from the ``next`` of the page before."""
+    return fields.String(load_default=None, allow_none=True, validate=validate.Length(max=200))

@@ -1,0 +1,372 @@
+"""MongoDB's side: records whose history is their audit trail, their version number and their outbox.
+
+One atomic guarded write holds state, version, history and what is untold. What people wrote lies in a side collection;
+the history holds its salted digest, so that words can be erased and the chain still verifies (PIPL Art. 47).
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, InsertOne
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from shared.caller import Caller
+from shared.contract import Happened
+from shared.errors import Conflict, NotFound
+from shared.rules.days import iso
+from shared.running import UNTOLD, UNTOLD_AGE, real_now
+
+ATTEMPTS = 6  # how often a decision is taken anew when another writer was first
+LEASE = 3.0  # real seconds that a teller has before another takes its share
+GENESIS = "0" * 64
+
+
+def canonical(thing: Any) -> bytes:
+    """Write a thing in the one form that is hashed: sorted keys, no blanks, UTF-8."""
+    return json.dumps(thing, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def link(key: str, entry: dict) -> str:
+    """Give the hash of one history entry: over everything in it, the hash before it and whose history it is."""
+    sealed = {name: value for name, value in entry.items() if name != "hash"} | {"at": iso(entry["at"]), "of": key}
+    return hashlib.sha256(canonical(sealed)).hexdigest()
+
+
+def digest(salt: str, text: Any) -> str:
+    """Give the salted digest that stands in a history for what a person wrote."""
+    return hashlib.sha256(salt.encode() + canonical(text)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as loaded: ``state`` is the domain's own frozen dataclass, ``version`` 0 means not yet there."""
+
+    id: str
+    district: str
+    version: int
+    state: Any
+    head: str = GENESIS
+    told: int = 0
+    history: tuple[dict, ...] = ()
+    words: dict[str, dict] = field(default_factory=dict)
+
+
+class Narrowed:
+    """A collection seen from one district: every question and every row carries it."""
+
+    def __init__(self, collection: Any, district: str):
+        self.collection, self.district = collection, district
+
+    def only(self, asked: dict) -> dict:
+        # The embedded database uses the first clause that has an index: an _id stays first, else the district leads.
+        if "_id" in asked:
+            return {**asked, "district": self.district}
+        return {"district": self.district, **asked}
+
+    def find(self, asked: dict | None = None, *args: Any, **options: Any) -> Any:
+        return self.collection.find(self.only(asked or {}), *args, **options)
+
+    def find_one(self, asked: dict, *args: Any) -> dict | None:
+        return self.collection.find_one(self.only(asked), *args)
+
+    def insert_one(self, row: dict) -> Any:
+        return self.collection.insert_one({**row, "district": self.district})
+
+    def insert_many(self, rows: list[dict]) -> Any:
+        return self.collection.bulk_write(
+            [InsertOne({**row, "district": self.district}) for row in rows], ordered=False
+        )
+
+    def update_one(self, asked: dict, change: dict, upsert: bool = False) -> Any:
+        return self.collection.update_one(self.only(asked), change, upsert=upsert)
+
+    def delete_one(self, asked: dict) -> Any:
+        return self.collection.delete_one(self.only(asked))
+
+
+class Store:
+    """What every store of ours is given: the database and who is asking; its rows are narrowed to their district."""
+
+    indexes: dict[str, list[tuple[list[tuple[str, int]], dict]]] = {}
+
+    def __init__(self, database: Database, caller: Caller, now: Callable[[], datetime], tell: Callable | None = None):
+        self.database, self.caller, self.now, self.tell = database, caller, now, tell
+
+    def rows(self, collection: str) -> Narrowed:
+        """Give one collection, narrowed to the caller's district."""
+        return Narrowed(self.database[collection], self.caller.district)
+
+    def wide(self, collection: str) -> Any:
+        """Give one collection across all districts: the one wide door, for timers, sign-in, city figures and operators.
+
+        Whoever comes through it only reads, except for what a timer claims; a test lists its users.
+        """
+        return self.database[collection]
+
+    def enter(self, district: str) -> "Store":
+        """Give the same store narrowed to a district that an operator or a timer, who belong to none, names."""
+        self.caller.must("district.enter")
+        return type(self)(self.database, Caller(**{**vars(self.caller), "district": district}), self.now, self.tell)
+
+    @classmethod
+    def prepare(cls, database: Database) -> None:
+        """Make the indexes; safe to repeat."""
+        for collection, keys in cls.indexes.items():
+            for key, options in keys:
+                database[collection].create_index(key, **options)
+
+
+class Ledger(Store):
+    """A service's own records: a subclass names its ``collection``, its state's ``kind``, how facts ``evolve`` it."""
+
+    service: str
+    collection: str
+    kind: type
+    evolve: Callable[[Any, str, dict, datetime, str], Any]
+
+    @classmethod
+    def prepare(cls, database: Database) -> None:
+        super().prepare(database)
+        database[cls.collection].create_index([("untold_since", ASCENDING)], sparse=True)
+        database[f"{cls.collection}_words"].create_index([("record", ASCENDING)])
+        database[f"{cls.collection}_words"].create_index([("district", ASCENDING), ("photos.text", ASCENDING)])
+
+    # -- load -----------------------------------------------------------------------------------------------------
+
+    def key(self, id: str) -> str:
+        return f"{self.caller.district}/{id}"
+
+    def record_of(self, row: dict) -> Record:
+        """Make a record of what the database holds."""
+        return Record(
+            row["id"], row["district"], row["version"], self.kind(**row["state"]), row["head"], row["told"],
+            tuple(row.get("history", ())),
+        )  # fmt: skip
+
+    def find(self, id: str, history: bool = False, words: bool = False) -> Record | None:
+        """Find one record of this district, or None."""
+        row = self.database[self.collection].find_one({"_id": self.key(id)}, None if history else {"history": 0})
+        if not row:
+            return None
+        record = self.record_of(row)
+        return self.with_words([record])[0] if words else record
+
+    def get(self, id: str, history: bool = False, words: bool = True) -> Record:
+        """Find one record of this district; another district's is not found either."""
+        record = self.find(id, history, words)
+        if record is None:
+            raise NotFound(f"本区没有这一件({id}) / No such thing in this district ({id})")
+        return record
+
+    def with_words(self, records: list[Record]) -> list[Record]:
+        """Give the same records with the words that people wrote in them: ``{ref: {field: text} or {erased: …}}``."""
+        found: dict[str, dict] = {}
+        keys = [f"{record.district}/{record.id}" for record in records]
+        for row in self.database[f"{self.collection}_words"].find({"record": {"$in": keys}}):
+            texts = {name: said["text"] for name, said in row["said"].items()}
+            found.setdefault(row["record"], {})[row["_id"]] = {"erased": row["erased"]} if row.get("erased") else texts
+        return [
+            Record(**{**vars(record), "words": found.get(key, {})})
+            for record, key in zip(records, keys, strict=True)
+        ]  # fmt: skip
+
+    # -- decide, record -------------------------------------------------------------------------------------------
+
+    def begin(self, id: str, decide: Callable[..., Iterable[Happened]], **order: Any) -> Record:
+        """Begin a record under an id that the client chose.
+
+        The same order again decides the same facts, and finds the record that it made; another order under the same
+        id raises ``Conflict``.
+        """
+        blank = Record(id, self.caller.district, 0, self.kind())
+        happened = list(decide(blank.state, caller=self.caller, now=self.now(), **order))
+        after = self.record(blank, happened)
+        if after:
+            return after
+        known = self.get(id, history=True)
+        for each, entry in zip(happened, known.history, strict=False):
+            said = known.words.get(entry.get("words", {}).get("ref"), {"erased": True})
+            if (each.fact.name, each.data, self.caller.actor) != (entry["fact"], entry["data"], entry["actor"]) or (
+                "erased" not in said and any(said.get(name) != text for name, text in each.words.items())
+            ):
+                raise Conflict(f"编号已被使用({id}) / This id is already another's ({id})")
+        return known
+
+    def change(
+        self, id: str, decide: Callable[..., Iterable[Happened]], version: int | None = None, **order: Any
+    ) -> Record:
+        """Load, decide, record; where another writer was first, load and decide again.
+
+        ``version`` makes it strict: raises ``Conflict`` when the record has moved on since. An order that was carried
+        out already decides nothing, and finds what it did.
+        """
+        for _ in range(ATTEMPTS):
+            before = self.get(id)
+            happened = list(decide(before.state, caller=self.caller, now=self.now(), **order))
+            if happened and version not in (None, before.version):
+                raise Conflict(f"已更新到第 {before.version} 版,请刷新 / It has moved on to version {before.version}")
+            after = self.record(before, happened)
+            if after:
+                return after
+        raise Conflict("多人同时办理,请再试一次 / Several people were at it at once: please try again")
+
+    def record(self, before: Record, happened: list[Happened]) -> Record | None:
+        """Save what happened in one guarded write and have it told; None when another writer was first."""
+        if not happened:
+            return before
+        key, at = f"{before.district}/{before.id}", self.now()
+        ref, said, entries, state, head = secrets.token_hex(12), {}, [], before.state, before.head
+        for n, each in enumerate(happened, before.version + 1):
+            entry = {
+                "n": n, "fact": each.fact.name, "at": at, "actor": self.caller.actor, "to": each.to,
+                "role": self.caller.roles[0] if self.caller.roles else "", "trace": self.caller.trace,
+                "data": each.data, "prev": head,
+            }  # fmt: skip
+            if each.words:
+                fresh = {name: {"text": text, "salt": secrets.token_hex(16)} for name, text in each.words.items()}
+                said |= fresh
+                digests = {name: digest(word["salt"], word["text"]) for name, word in fresh.items()}
+                entry["words"] = {"ref": ref, "digests": digests}
+            entry["hash"] = head = link(key, entry)
+            entries.append(entry)
+            state = self.evolve(
+                state, each.fact.name, each.data | ({"words": ref} if each.words else {}), at, entry["actor"]
+            )
+        if said:
+            self.database[f"{self.collection}_words"].insert_one(
+                {"_id": ref, "record": key, "district": before.district, "said": said, "at": at}
+                | ({"photos": {"text": said["photos"]["text"]}} if "photos" in said else {})
+            )
+        if not self.write(before, entries, state, head):
+            if said:
+                self.database[f"{self.collection}_words"].delete_one({"_id": ref})
+            return None
+        texts = {ref: {name: word["text"] for name, word in said.items()}} if said else {}
+        after = Record(before.id, before.district, entries[-1]["n"], state, head, before.told, (), before.words | texts)
+        if self.tell:
+            self.tell(type(self), key, entries)
+        return after
+
+    def write(self, before: Record, entries: list[dict], state: Any, head: str) -> bool:
+        """Write the entries if nobody else has since ``before``."""
+        rows, key = self.database[self.collection], f"{before.district}/{before.id}"
+        fresh = {"version": entries[-1]["n"], "state": vars(state), "head": head, "untold_since": real_now()}
+        if before.version == 0:
+            row = {"_id": key, "id": before.id, "district": before.district, "told": 0, "history": entries}
+            try:
+                rows.insert_one(row | fresh)
+            except DuplicateKeyError:
+                return False
+            return True
+        change = {"$set": fresh, "$push": {"history": {"$each": entries}}}
+        return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
+
+    # -- tell -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def envelope(cls, key: str, entry: dict) -> dict:
+        """Give a history entry as it travels: CloudEvents 1.0, and nothing that a person wrote."""
+        district, _, id = key.partition("/")
+        return {
+            "specversion": "1.0", "id": f"{cls.service}/{key}/{entry['n']}", "source": f"/{cls.service}",
+            "type": entry["fact"], "subject": id, "time": iso(entry["at"]), "datacontenttype": "application/json",
+            "district": district, "to": entry["to"], "actor": entry["actor"], "traceparent": entry["trace"],
+            "hash": entry["hash"], "data": entry["data"],
+        }  # fmt: skip
+
+    @classmethod
+    def strike(cls, database: Database, told: dict[str, tuple[int, int]]) -> None:
+        """Strike what was told, ``{key: (first, last)}``, from the untold; like with like, in one round trip each.
+
+        Struck only where nothing came after and nothing before is untold: everything else is told again by
+        ``tell_untold``, which does no harm, for listeners know each fact by its id.
+        """
+        alike: dict[tuple[int, int], list[str]] = {}
+        for key, span in told.items():
+            alike.setdefault(span, []).append(key)
+        for (first, last), keys in alike.items():
+            asked = {"_id": {"$in": keys}, "version": last, "told": {"$gte": first - 1}}
+            struck = {"$set": {"told": last}, "$unset": {"untold_since": "", "claim": ""}}
+            database[cls.collection].update_many(asked, struck)
+
+    def claim_untold(self, most: int = 200) -> list[tuple[str, list[dict]]]:
+        """Claim a share of what was saved and not told in time: ``[(key, untold entries)]``, no other replica's.
+
+        Any number of replicas may ask at once: the claim is one guarded write, and lasts ``LEASE`` seconds.
+        """
+        rows, now = self.wide(self.collection), real_now()
+        late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
+        found = list(
+            rows.find(late, {"_id": 1, "untold_since": 1}, batch_size=most).sort("untold_since", 1).limit(most)
+        )
+        UNTOLD.labels(self.service).set(len(found))
+        UNTOLD_AGE.labels(self.service).set((now - found[0]["untold_since"]).total_seconds() if found else 0)
+        if not found:
+            return []
+        claim, keys = secrets.token_hex(8), [row["_id"] for row in found]
+        rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
+        mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
+        return [(row["_id"], [entry for entry in row["history"] if entry["n"] > row["told"]]) for row in mine]
+
+    # -- prove, forget --------------------------------------------------------------------------------------------
+
+    def broken(self, row: dict, words: Iterable[dict] = ()) -> str | None:
+        """Name the first link of one stored record that does not hold, or None when all do."""
+        key, head, state, said = row["_id"], GENESIS, self.kind(), {word["_id"]: word for word in words}
+        for n, entry in enumerate(row["history"], 1):
+            name = f"{self.service}/{key}/{n} ({entry.get('fact')})"
+            if entry["n"] != n or entry["prev"] != head:
+                return f"{name}: 与前一步不相连 / does not follow the step before it"
+            if entry["hash"] != link(key, entry):
+                return f"{name}: 内容被改动 / was changed after it was recorded"
+            ref, digests = entry.get("words", {}).get("ref"), entry.get("words", {}).get("digests", {})
+            if ref and ref not in said:
+                return f"{name}: 文字缺失且无删除记录 / its words are gone without an erasure"
+            for field_, expected in digests.items():
+                word = said[ref]["said"].get(field_)
+                if not said[ref].get("erased") and (not word or digest(word["salt"], word["text"]) != expected):
+                    return f"{name}: 文字“{field_}”被改动 / its words ({field_}) were changed"
+            state = self.evolve(
+                state, entry["fact"], entry["data"] | ({"words": ref} if ref else {}), entry["at"], entry["actor"]
+            )
+            head = entry["hash"]
+        if (row["version"], row["head"]) != (len(row["history"]), head):
+            return f"{self.service}/{key}: 末尾缺失 / its end is missing (version {row['version']})"
+        if vars(state) != row["state"]:
+            return f"{self.service}/{key}: 现状与历史不符 / its state is not what its history says"
+        return None
+
+    def verified(self, id: str) -> tuple[dict, str | None]:
+        """Give one stored record of this district and the first broken link of it, or None."""
+        row = self.database[self.collection].find_one({"_id": self.key(id)})
+        if not row:
+            raise NotFound(f"本区没有这一件({id}) / No such thing in this district ({id})")
+        return row, self.broken(row, self.database[f"{self.collection}_words"].find({"record": row["_id"]}))
+
+    def traced(self, id: str) -> dict:
+        """Give one record's history as its readers see it, with its proof."""
+        row, broken = self.verified(id)
+        steps = [entry | {"words": entry.get("words", {}).get("digests")} for entry in row["history"]]
+        return {"id": id, "version": row["version"], "whole": broken is None, "broken": broken, "steps": steps}
+
+    def verify_all(self) -> Iterator[tuple[dict, str | None]]:
+        """Walk every record of every district with its first broken link; for ``make verify``."""
+        for row in self.wide(self.collection).find({}, batch_size=200):
+            yield row, self.broken(row, self.wide(f"{self.collection}_words").find({"record": row["_id"]}))
+
+    def forget(self, record: Record, reason: str) -> list[str]:
+        """Erase the words and salts of a record; gives the photos that were among them. Safe to repeat."""
+        rows, photos = self.database[f"{self.collection}_words"], []
+        for row in rows.find({"record": f"{record.district}/{record.id}"}):
+            if row.get("erased"):
+                continue
+            photos += row.get("photos", {}).get("text", [])
+            erased = {"said": {}, "photos": {"text": []}, "erased": {"at": self.now(), "reason": reason}}
+            rows.update_one({"_id": row["_id"]}, {"$set": erased})
+        return photos
