@@ -1,0 +1,1 @@
+"""Our services: each three files, none of which knows another service."""

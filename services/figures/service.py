@@ -1,0 +1,40 @@
+"""The figures service's entrypoints."""
+
+from datetime import date, timedelta
+
+from services.figures import domain
+from services.figures.store import Heard
+from shared.contracts import figures, whistle
+from shared.rules.days import day_of
+from shared.service import Records, on, rpc
+
+
+class FiguresService:
+    """统计."""
+
+    name = "figures"
+    rows = Records(Heard)
+
+    @rpc(figures.sums)
+    def sums(self, since, until):
+        until = until or day_of(self.rows.now())
+        since = since or until - timedelta(days=30)
+        domain.must_be_a_span(since, until)
+        sums = self.rows.sums(since.isoformat(), (until + timedelta(days=1)).isoformat())
+        return {"items": [each | {"day": date.fromisoformat(each["day"])} for each in sums]}
+
+    @rpc(figures.heard)
+    def heard(self, day, fact, limit, after):
+        return self.rows.rows_of(day.isoformat(), fact, limit, after)
+
+    @on(whistle.blown)
+    def blown(self, fact):
+        self.rows.hear(fact)
+
+    @on(whistle.reported)
+    def reported(self, fact):
+        self.rows.hear(fact)
+
+    @on(whistle.settled)
+    def settled(self, fact):
+        self.rows.hear(fact)

@@ -1,0 +1,1 @@
+"""身份: who signs in, and who no longer may."""

@@ -1,0 +1,179 @@
+"""What a service's process has: its database client, its voice on the bus, and the teller of what is saved."""
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+import amqp
+import eventlet
+import pymongo
+from amqp.exceptions import AMQPError
+from eventlet.queue import Empty, Full, LightQueue
+from eventlet.semaphore import Semaphore
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from shared.ledger import Ledger
+from shared.running import log
+
+GONE = (OSError, AMQPError, OperationalError, AttributeError)  # what a connection that is dead may raise
+
+
+class Speaker:
+    """One broker connection that one green thread at a time publishes by, under our own verified name.
+
+    With ``confirm`` a batch is over when the broker has taken every message of it.
+    """
+
+    def __init__(self, uri: str, confirm: bool):
+        self.uri, self.confirm, self.connection, self.channel = uri, confirm, None, None
+        self.user = Connection(uri).userid
+        self.lock = Semaphore()
+
+    def connect(self) -> None:
+        self.connection = Connection(self.uri, connect_timeout=3, heartbeat=0)
+        self.connection.connect()
+        self.channel = self.connection.channel()
+        self.published, self.open, self.refused = 0, set(), False
+        if self.confirm:
+            self.channel.confirm_select()
+            self.channel.events["basic_ack"].add(self.on_ack)
+            self.channel.events["basic_nack"].add(self.on_nack)
+
+    def on_ack(self, tag: int, multiple: bool) -> None:
+        self.open = {each for each in self.open if each > tag} if multiple else self.open - {tag}
+
+    def on_nack(self, tag: int, multiple: bool) -> None:
+        self.refused = True
+        self.on_ack(tag, multiple)
+
+    def say(self, messages: list[tuple[str, str, bytes, dict]]) -> None:
+        """Publish ``(exchange, key, body, properties)`` each; raises when the broker is away or has refused one."""
+        with self.lock:
+            try:
+                if self.channel is None:
+                    self.connect()
+                self.refused = False
+                for exchange, key, body, properties in messages:
+                    message = amqp.Message(body, content_type="application/json", user_id=self.user, **properties)
+                    self.channel.basic_publish(message, exchange=exchange, routing_key=key)
+                    self.published += 1
+                    self.open |= {self.published} if self.confirm else set()
+                limit = time.time() + 10
+                while self.open and time.time() < limit:
+                    self.connection.drain_events(timeout=10)
+                if self.open or self.refused:
+                    raise OperationalError("the broker did not take every message")
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the connection; the next word opens another."""
+        connection, self.connection, self.channel = self.connection, None, None
+        with suppress(*GONE):
+            connection.collapse()
+
+
+def keep_on(queue: LightQueue, most: int, act: Any, failed: str) -> None:
+    """Act on what comes, in batches, for ever."""
+    while True:
+        batch = [queue.get()]
+        with suppress(Empty):
+            while len(batch) < most:
+                batch.append(queue.get_nowait())
+        try:
+            act(batch)
+        except Exception as error:
+            log(failed, count=len(batch), why=type(error).__name__)
+            eventlet.sleep(0.2)
+
+
+class Process:
+    """What the worker pools of one process share."""
+
+    def __init__(self, config: dict[str, str]):
+        self.config = config
+        self.client: pymongo.MongoClient = pymongo.MongoClient(config["MONGO_URI"], tz_aware=True, maxPoolSize=32)
+        self.database = self.client[config["MONGO_DB"]]
+        self.voice = Speaker(config["AMQP_URI"], confirm=False)
+        self.teller = Speaker(config["AMQP_URI"], confirm=True)
+        self.answers: LightQueue = LightQueue()
+        self.untold: LightQueue = LightQueue(2_000)
+        self.told: dict[type[Ledger], dict[str, tuple[int, int]]] = {}
+        self.listening: dict[str, bool] = {}
+        self.database_seen = 0.0
+        # An answer that cannot be sent is dropped: its caller's patience has an end.
+        eventlet.spawn(keep_on, self.answers, 64, self.voice.say, "answers dropped")
+        # What cannot be told stays untold in the database, where tell_untold finds it.
+        eventlet.spawn(keep_on, self.untold, 100, self.tell_batch, "telling failed")
+        eventlet.spawn(self.strike_on)
+
+    def answer(self, to: str, correlation: str, body: dict) -> None:
+        """Have an answer sent to whoever asked."""
+        properties = {"correlation_id": correlation, "delivery_mode": 1}
+        self.answers.put(("replies", to, json.dumps(body).encode(), properties))
+
+    def tell(self, ledger: type[Ledger], key: str, entries: list[dict]) -> None:
+        """Have saved entries told soon; when too many wait already, ``tell_untold`` will find them in the database."""
+        with suppress(Full):
+            self.untold.put_nowait((ledger, key, entries))
+
+    def tell_batch(self, batch: list[tuple[type[Ledger], str, list[dict]]]) -> None:
+        """Publish each entry as a fact and wait until the broker has all of them."""
+        messages = []
+        for ledger, key, entries in batch:
+            for entry in entries:
+                fact = ledger.envelope(key, entry)
+                routing = f"{fact['type']}.{fact['district'] or 'all'}.{fact['to']}"
+                properties = {"delivery_mode": 2, "message_id": fact["id"], "type": fact["type"]}
+                messages.append((f"{ledger.service}.events", routing, json.dumps(fact).encode(), properties))
+        self.teller.say(messages)
+        for ledger, key, entries in batch:
+            first, last = entries[0]["n"], entries[-1]["n"]
+            before = self.told.setdefault(ledger, {}).get(key)
+            # Told in one run without a gap, though not struck yet: struck together.
+            self.told[ledger][key] = (before[0] if before and before[1] == first - 1 else first, last)
+
+    def strike_on(self) -> None:
+        """Strike what was told, twice a second, many at once; what cannot be struck now is struck later."""
+        while True:
+            eventlet.sleep(0.5)
+            for ledger in list(self.told):
+                told = self.told.pop(ledger)
+                try:
+                    ledger.strike(self.database, told)
+                except Exception as error:
+                    log("striking failed", count=len(told), why=type(error).__name__)
+                    if len(told) < 20_000:
+                        self.told[ledger] = told | self.told.get(ledger, {})
+
+    def tell_untold(self, store: Ledger) -> int:
+        """Tell what was saved and not told in time, until nothing late is left; gives how many records."""
+        count = 0
+        while share := store.claim_untold():
+            self.tell_batch([(type(store), key, entries) for key, entries in share if entries])
+            count += len(share)
+        return count
+
+    def finish(self) -> None:
+        """Say what is still to be said before the process ends, two seconds at the most."""
+        with eventlet.Timeout(2, False):
+            while self.answers.qsize() or self.untold.qsize() or self.told or self.voice.lock.locked():
+                eventlet.sleep(0.02)
+
+    def watch_database(self) -> None:
+        """Ask the database whether it is there, every second, so that readiness answers at once."""
+        while True:
+            try:
+                with pymongo.timeout(2):
+                    self.client.admin.command("ping")
+                self.database_seen = time.time()
+            except Exception as error:
+                log("database away", why=type(error).__name__)
+            eventlet.sleep(1)
+
+    def ready(self) -> dict[str, bool]:
+        """Say what works: ``{check: bool}``."""
+        return {"database": time.time() - self.database_seen < 5, **self.listening}

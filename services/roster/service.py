@@ -1,0 +1,46 @@
+"""The roster's entrypoints."""
+
+from services.roster import domain
+from services.roster.store import Districts
+from shared.contracts import roster
+from shared.running import clock
+from shared.service import Records, Telling, rpc, timer
+
+
+class RosterService:
+    """区与社区."""
+
+    name = "roster"
+    open = Records(Districts)
+    tell = Telling()
+
+    @rpc(roster.open_district)
+    def open_district(self, code):
+        communities = self.open.communities(code)
+        district = self.open.enter(code)
+        return district.shown(district.begin(code, domain.open_district, code=code, communities=communities))
+
+    @rpc(roster.districts)
+    def districts(self):
+        return {"items": self.open.all_open()}
+
+    @rpc(roster.change_settings)
+    def change_settings(self, **order):
+        return self.open.shown(self.open.change(self.open.caller.district, domain.change_settings, **order))
+
+    @rpc(roster.divisions)
+    def divisions(self, under, limit, after):
+        return self.open.under(under, limit, after)
+
+    @rpc(roster.clock)
+    def clock(self):
+        return {"now": clock.now(), "speed": clock.read()[2], "movable": clock.path is not None}
+
+    @rpc(roster.move_clock)
+    def move_clock(self, forward, speed):
+        clock.move(forward, speed)
+        return self.clock()
+
+    @timer(interval=2)
+    def tell_untold(self):
+        self.tell(self.open)

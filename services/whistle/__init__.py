@@ -1,0 +1,1 @@
+"""吹哨报到: the whistle, from the call to the settlement."""

@@ -1,0 +1,85 @@
+"""The whistle service's entrypoints."""
+
+from services.whistle import domain
+from services.whistle.store import Districts, Photos, Whistles, shown
+from shared.contracts import roster, whistle
+from shared.service import Blobs, Records, Telling, on, rpc, timer
+
+
+class WhistleService:
+    """吹哨报到."""
+
+    name = "whistle"
+    whistles = Records(Whistles)
+    photos = Records(Photos)
+    districts = Records(Districts)
+    blobs = Blobs()
+    tell = Telling()
+
+    @rpc(whistle.blow)
+    def blow(self, id, **order):
+        self.districts.must_know(order["community"])
+        self.photos.must_have(order["photos"])
+        return shown(self.whistles.begin(id, domain.blow, rules=self.districts.rules(), **order))
+
+    @rpc(whistle.report)
+    def report(self, id, **order):
+        self.photos.must_have(order["photos"])
+        return shown(self.whistles.change(id, domain.report, **order))
+
+    @rpc(whistle.settle)
+    def settle(self, id, **order):
+        self.photos.must_have(order["photos"])
+        return shown(self.whistles.change(id, domain.settle, **order))
+
+    @rpc(whistle.erase)
+    def erase(self, id, **order):
+        self.forget(self.whistles.change(id, domain.erase, **order), order["reason"])
+        return shown(self.whistles.get(id))
+
+    @rpc(whistle.get)
+    def get(self, id):
+        return shown(self.whistles.get(id))
+
+    @rpc(whistle.listing)
+    def listing(self, **asked):
+        page = self.whistles.newest(**asked)
+        return page | {"items": [shown(record) for record in page["items"]]}
+
+    @rpc(whistle.trace)
+    def trace(self, id):
+        return self.whistles.traced(id)
+
+    @rpc(whistle.keep_photo)
+    def keep_photo(self, **order):
+        return self.photos.keep(self.blobs, **order)
+
+    @rpc(whistle.photo)
+    def photo(self, digest):
+        return self.photos.get(digest)
+
+    @on(roster.opened)
+    def opened(self, fact):
+        self.districts.opened(fact)
+
+    @on(roster.settings_changed)
+    def settings_changed(self, fact):
+        self.districts.set(fact)
+
+    @on(whistle.words_erased)
+    def words_erased(self, fact):
+        """Finish an erasure whose call was cut off between the fact and the words."""
+        self.forget(self.whistles.get(fact["subject"]), fact["data"]["reason"])
+
+    @timer(interval=2)
+    def tell_untold(self):
+        self.tell(self.whistles)
+
+    @timer(interval=20)
+    def look_at_photos(self):
+        for row in self.photos.due():
+            self.photos.enter(row["district"]).look_at(self.blobs, row)
+
+    def forget(self, record, reason):
+        for digest in self.photos.drop(self.whistles.forget(record, reason)):
+            self.photos.delete(self.blobs, digest)

@@ -1,0 +1,202 @@
+"""What the whistle service asks Mongo: its whistles, the photos in them, its own copy of the districts' settings."""
+
+import time
+from datetime import datetime, timedelta
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from services.whistle import domain
+from shared.errors import Invalid, NotFound, Unavailable
+from shared.ledger import Ledger, Record, Store
+from shared.rules.codes import district_of
+
+UNUSED = timedelta(days=1)
+FRESH = 2.0
+REMEMBERED: dict[tuple, tuple[float, dict]] = {}  # bounded by Beijing's communities
+
+
+class Whistles(Ledger):
+    """The whistles of one district."""
+
+    service, collection, kind, evolve = "whistle", "whistles", domain.Whistle, staticmethod(domain.evolve)
+    indexes = {
+        "whistles": [
+            ([("district", ASCENDING), ("state.blown_at", DESCENDING)], {}),
+            ([("district", ASCENDING), ("state.stage", ASCENDING), ("state.blown_at", DESCENDING)], {}),
+            ([("district", ASCENDING), ("state.community", ASCENDING), ("state.blown_at", DESCENDING)], {}),
+        ]
+    }
+
+    def newest(self, stage: str | None, community: str | None, limit: int, after: str | None) -> dict:
+        """Give a page, newest first; ``after`` is the moment and id where the page before ended."""
+        asked: dict = {}
+        if stage:
+            asked["state.stage"] = stage
+        elif community:
+            asked["state.community"] = community
+        if after:
+            try:
+                asked["state.blown_at"] = {"$lte": datetime.fromisoformat(after.partition("~")[0])}
+            except ValueError:
+                raise Invalid("页码无效 / That is not a page of ours", {"after": ["无效 / unknown"]}) from None
+        rows = self.rows("whistles").find(asked, {"history": 0}, batch_size=limit + 50)
+        records, last, skipping = [], None, after.partition("~")[2] if after else ""
+        for row in rows.sort([("state.blown_at", DESCENDING), ("id", ASCENDING)]).limit(limit + 200):
+            here = f"{row['state']['blown_at'].isoformat()}~{row['id']}"
+            if skipping and after and here.partition("~")[0] == after.partition("~")[0] and row["id"] <= skipping:
+                continue
+            if community and row["state"]["community"] != community:
+                continue
+            if len(records) == limit:
+                return {"items": self.with_words(records), "next": last}
+            records.append(self.record_of(row))
+            last = here
+        return {"items": self.with_words(records), "next": None}
+
+
+def shown(record: Record) -> dict:
+    """Give a whistle as its readers see it, with the words or with why they are gone."""
+    state = record.state
+    words = {ref: ({"erased": said["erased"]} if "erased" in said else said) for ref, said in record.words.items()}
+    return vars(state) | {
+        "id": record.id,
+        "version": record.version,
+        "place": {"lon": state.lon, "lat": state.lat} if state.lon is not None else None,
+        "words": words.get(state.words),
+        "settlement": words.get(state.settlement_words),
+        "reports": [
+            each | {"report": id, "words": words.get(each["words"])} for id, each in sorted(
+                state.reports.items(), key=lambda pair: pair[1]["at"]
+            )
+        ],
+    }  # fmt: skip
+
+
+class Photos(Store):
+    """Which photos a district keeps; the bytes lie in the blob store under the same digest.
+
+    ``due`` says when a row is to be looked at: a day after it was kept, for what no words show by then goes (PIPL
+    Art. 19, shortest retention), and from an erasure until its bytes are known to be gone.
+    """
+
+    indexes = {"photos": [([("due", ASCENDING)], {"sparse": True})]}
+
+    def key(self, digest: str) -> str:
+        return f"{self.caller.district}/{digest}"
+
+    def keep(self, blobs, digest: str, **what) -> dict:
+        """Keep a photo's row; the same bytes again find the row that is there."""
+        fresh = {"due": self.now() + UNUSED}
+        row = {"_id": self.key(digest), "digest": digest, "by": self.caller.actor, "kept_at": self.now(), **what}
+        try:
+            self.rows("photos").insert_one(row | fresh)
+        except DuplicateKeyError:
+            self.rows("photos").update_one({"_id": row["_id"]}, {"$unset": {"erased": ""}, "$set": fresh})
+            try:
+                # An erasure may have taken the bytes since the gateway found that it need not write them again.
+                blobs.get(row["_id"])
+            except KeyError:
+                self.drop([digest])
+                raise Unavailable("照片刚被删除,请重新上传 / It was erased just now: please upload it again") from None
+        return self.get(digest)
+
+    def get(self, digest: str) -> dict:
+        """Find a photo of this district that was not erased."""
+        row = self.rows("photos").find_one({"_id": self.key(digest)})
+        if not row or row.get("erased"):
+            raise NotFound("没有这张照片,或已删除 / No such photo in this district, or it was erased")
+        return row
+
+    def must_have(self, digests: list[str]) -> None:
+        """Refuse an order whose photos were not uploaded here first."""
+        missing = []
+        for digest in digests:
+            try:
+                self.get(digest)
+            except NotFound:
+                missing.append(digest)
+        if missing:
+            raise Invalid("照片须先上传 / Photos have to be uploaded first", {"photos": missing})
+
+    def is_shown(self, digest: str) -> bool:
+        """Say whether words of this district show a photo."""
+        return self.rows("whistles_words").find_one({"photos.text": digest}) is not None
+
+    def drop(self, digests: list[str]) -> list[str]:
+        """Mark photos erased that no words show any more, and due until their bytes are gone; gives which."""
+        gone = [digest for digest in digests if not self.is_shown(digest)]
+        for digest in gone:
+            self.rows("photos").update_one(
+                {"_id": self.key(digest)}, {"$set": {"erased": self.now(), "due": self.now()}}
+            )
+        return gone
+
+    def delete(self, blobs, digest: str) -> None:
+        """Delete the bytes of a photo that is marked erased, then strike it from what is due."""
+        for size in ("", ".thumb"):
+            blobs.delete(self.key(digest) + size)
+        self.rows("photos").update_one(
+            {"_id": self.key(digest)}, {"$set": {"erased": self.now()}, "$unset": {"due": ""}}
+        )
+
+    def due(self) -> list[dict]:
+        """Give the rows to be looked at, of every district, oldest first."""
+        return list(self.wide("photos").find({"due": {"$lte": self.now()}}).sort("due", 1).limit(100))
+
+    def look_at(self, blobs, row: dict) -> None:
+        """Keep what words show; mark what they do not; delete what was marked a minute ago. Safe in any replica."""
+        digest, key = row["digest"], {"_id": row["_id"], "due": row["due"]}
+        if self.is_shown(digest):
+            self.rows("photos").update_one(key, {"$unset": {"due": "", "erased": ""}})
+        elif row.get("erased"):
+            self.delete(blobs, digest)
+        else:
+            # An order that shows it may be on its way: nobody finds it from now on, and a minute later it goes.
+            later = {"erased": self.now(), "due": self.now() + timedelta(minutes=1)}
+            self.rows("photos").update_one(key, {"$set": later})
+
+
+class Districts(Store):
+    """This service's own copy of what the roster told: communities and settings; it can be built anew from facts."""
+
+    def opened(self, fact: dict) -> None:
+        """Copy a district's communities, each under its own code, and its first settings."""
+        rows = [{"_id": code} for code in fact["data"]["communities"]]
+        try:
+            self.rows("communities").insert_many(rows)
+        except BulkWriteError as error:
+            if any(each["code"] != 11000 for each in error.details["writeErrors"]):
+                raise
+        self.set(fact)
+
+    def set(self, fact: dict) -> None:
+        """Copy settings, unless what we have is newer: facts may come late or twice."""
+        version, key = int(fact["id"].rpartition("/")[2]), self.caller.district
+        fresh = {"settings": fact["data"]["settings"], "version": version}
+        try:
+            self.rows("settings").insert_one({"_id": key, **fresh})
+        except DuplicateKeyError:
+            self.rows("settings").update_one({"_id": key, "version": {"$lt": version}}, {"$set": fresh})
+
+    def rules(self) -> dict:
+        """Give the settings of the caller's district; remembered for ``FRESH`` seconds, they change rarely."""
+        row = self.remembered("settings", self.caller.district)
+        if not row:
+            raise NotFound("本区尚未开通 / This district is not open yet")
+        return row["settings"]
+
+    def must_know(self, community: str) -> None:
+        """Refuse a community that is not one of this district's."""
+        if district_of(community) != self.caller.district or not self.remembered("communities", community):
+            raise Invalid("本区没有这个社区 / No such community in this district", {"community": [community]})
+
+    def remembered(self, collection: str, key: str) -> dict | None:
+        """Find a row by its id; one that was found is not asked for again within ``FRESH`` seconds."""
+        place = (self.database.name, self.caller.district, collection, key)
+        until, row = REMEMBERED.get(place, (0.0, None))
+        if time.monotonic() > until:
+            row = self.rows(collection).find_one({"_id": key})
+            if row:
+                REMEMBERED[place] = (time.monotonic() + FRESH, row)
+        return row
