@@ -1,0 +1,83 @@
+# 呼应的命令；单独的 `make` 列出它们 / the commands of 呼应; `make` alone lists them.
+PY := .venv/bin/python
+PYTHON ?= python3
+LOCAL := $(PY) -m deploy.local
+T ?= tests
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs restart reset demo verify parked replay drop district clock operator test test-all bench bare lint format lock venv venv-test
+
+help: ## 列出命令 / list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv:
+	@command -v $(PYTHON) >/dev/null || { echo "缺少 Python / Python is missing:  apt-get install -y python3 python3-venv"; exit 1; }
+	@$(PYTHON) -m deploy.local prepare
+
+venv-test:
+	@command -v $(PYTHON) >/dev/null || { echo "缺少 Python / Python is missing:  apt-get install -y python3 python3-venv"; exit 1; }
+	@$(PYTHON) -m deploy.local prepare test
+
+up: venv ## 启动平台 / start the platform (PORT=8000, AMQP_URI=, MONGO_URI=)
+	@$(LOCAL) up
+
+down: venv ## 停止 / stop what `make up` started
+	@$(LOCAL) down
+
+status: venv ## 进程、内存、队列 / processes, memory, queues
+	@$(LOCAL) status
+
+logs: venv ## 日志 / logs (s=whistle)
+	@$(LOCAL) logs $(s)
+
+restart: venv ## 重启 / restart one or all (s=whistle)
+	@$(LOCAL) restart $(s)
+
+reset: venv ## 停止并清空数据 / stop and remove all data (asks; yes=1)
+	@$(LOCAL) reset $(if $(yes),yes)
+
+demo: venv ## 演示一次吹哨报到 / play the main job and print its trace
+	@$(LOCAL) tool deploy.demo
+
+verify: venv ## 核验全部历史 / prove that no history was touched
+	@$(LOCAL) tool deploy.verify
+
+parked: venv ## 搁置的消息 / show what could not be handled
+	@$(LOCAL) tool deploy.parked list
+
+replay: venv ## 重放搁置的消息 / handle it again (s=whistle, id=)
+	@$(LOCAL) tool deploy.parked replay $(s) $(id)
+
+drop: venv ## 丢弃搁置的消息 / drop it, with a reason (s=, id=, because=)
+	@$(LOCAL) tool deploy.parked drop $(s) $(id) $(if $(because),"--because=$(because)")
+
+district: venv ## 开通一个区 / open a district (code=110105)
+	@$(LOCAL) tool deploy.district $(code)
+
+clock: venv ## 演示时钟 / read or move the demo clock (forward=86400 speed=60)
+	@$(LOCAL) tool deploy.clock $(if $(forward),--forward=$(forward)) $(if $(speed),--speed=$(speed))
+
+operator: venv ## 设立第一位管理员 / make the first operator (login= name=)
+	@$(LOCAL) tool deploy.operator $(login) $(name)
+
+test: venv-test ## 测试，十分钟内 / lint and tests, under ten minutes (T=tests/unit)
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m pytest $(T) -m "not long and not bench"
+
+test-all: venv-test ## 全部测试，一小时内 / the long ones too, under an hour (T=)
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m pytest $(T) -m "not bench"
+
+bench: venv-test ## 性能测量 / measure
+	@$(PY) -m pytest tests/bench -m bench -s
+
+bare: ## 在最小系统中验证两条命令 / prove both commands in a bare root (root only)
+	@bash deploy/bare.sh
+
+lint: venv-test ## 检查风格 / ruff
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: venv-test ## 整理风格 / let ruff write
+	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
+
+lock: venv ## 重新锁定依赖 / write requirements*.txt anew, with hashes
+	@bash deploy/lock.sh

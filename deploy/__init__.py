@@ -1,0 +1,1 @@
+"""What runs the platform: broker, database, processes, seed data."""

@@ -1,0 +1,194 @@
+"""The broker's exchanges, queues, users and permissions, generated from the contracts and applied over HTTP.
+
+Right on RabbitMQ 3.10 and 4.x: no transient queue that is not exclusive, no global QoS, every argument written down.
+Services declare nothing themselves: their users may not configure anything.
+"""
+
+import base64
+import json
+import re
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from shared.contract import WAITS, Contract
+from shared.contracts import CONTRACTS
+
+Pages = list[Contract]
+PAGES: Pages = list(CONTRACTS.values())
+GATEWAY = "gateway"
+OPERATOR = "operator"
+
+# A service that is away for long keeps its facts: a million, or a gigabyte; after that its tellers are told no
+# (reject-publish) and keep them in their ledgers as untold. Nothing is dropped.
+FACTS = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 20,  # 3.10 has none of its own, 4.x has 20: stated, so that both do the same
+    "x-overflow": "reject-publish",
+    "x-max-length": 1_000_000,
+    "x-max-length-bytes": 1_073_741_824,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-dead-letter-exchange": "",
+}
+PARKED = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 1_000,
+    "x-overflow": "reject-publish",
+    "x-max-length": 1_000_000,
+}
+# Questions live as long as their asker's patience: kept in memory, never written, refused when too many wait.
+CALLS = {"x-queue-type": "classic", "x-max-length": 10_000, "x-overflow": "reject-publish", "x-message-ttl": 60_000}
+
+
+def exchanges(pages: Pages = PAGES) -> dict[str, dict]:
+    """Give every exchange: calls and replies for all, events and the delay of each service."""
+    found = {"calls": {"type": "topic"}, "replies": {"type": "topic"}}
+    for page in pages:
+        if page.facts:
+            found[f"{page.service}.events"] = {"type": "topic"}
+        if page.hears:
+            found[f"{page.service}.wait"] = {"type": "direct"}
+    return {name: each | {"durable": True, "auto_delete": False, "arguments": {}} for name, each in found.items()}
+
+
+def queues(pages: Pages = PAGES) -> dict[str, dict]:
+    """Give every queue with its arguments."""
+    found = {}
+    for page in pages:
+        service = page.service
+        found[f"{service}.calls"] = CALLS
+        if page.hears:
+            found[f"{service}.facts"] = FACTS | {"x-dead-letter-routing-key": f"{service}.parked"}
+            found[f"{service}.parked"] = PARKED
+            for wait in WAITS:
+                found[f"{service}.wait.{wait}"] = FACTS | {
+                    "x-message-ttl": wait,
+                    "x-dead-letter-routing-key": f"{service}.facts",
+                }
+    return {name: {"durable": True, "auto_delete": False, "arguments": each} for name, each in found.items()}
+
+
+def bindings(pages: Pages = PAGES) -> list[tuple[str, str, str]]:
+    """Give every binding: (exchange, queue, routing key)."""
+    found = []
+    for page in pages:
+        service = page.service
+        found.append(("calls", f"{service}.calls", f"{service}.*"))
+        for fact in page.hears:
+            found.append((f"{fact.service}.events", f"{service}.facts", f"{fact.name}.#"))
+        if page.hears:
+            found += [
+                (f"{service}.wait", f"{service}.parked", "parked"),
+                (f"{service}.wait", f"{service}.facts", "again"),
+            ]
+            found += [(f"{service}.wait", f"{service}.wait.{wait}", str(wait)) for wait in WAITS]
+    return found
+
+
+def exactly(*names: str) -> str:
+    """Give the regular expression for these names and no others."""
+    return "^(" + "|".join(re.escape(name) for name in names) + ")$" if names else "^$"
+
+
+def permissions(pages: Pages = PAGES) -> dict[str, dict]:
+    """Give each user's permissions: ``{configure, write, read, topics: {exchange: {write, read}}}``."""
+    events = [f"{page.service}.events" for page in pages if page.facts]
+    found = {
+        GATEWAY: {
+            "configure": r"^gateway\.[0-9a-f]{32}$",
+            "write": r"^(calls|gateway\.[0-9a-f]{32})$",
+            "read": r"^(replies|gateway\.[0-9a-f]{32}|" + "|".join(re.escape(each) for each in events) + ")$",
+            "topics": {
+                "calls": {"write": exactly_calls(pages), "read": "^$"},
+                "replies": {"write": "^$", "read": r"^gateway\.[0-9a-f]{32}$"},
+                **{each: {"write": "^$", "read": "^#$"} for each in events},
+            },
+        },
+        # An operator's hand: looks at what is parked, puts it back or drops it.
+        OPERATOR: {
+            "configure": "^$",
+            "write": exactly(*(f"{page.service}.wait" for page in pages if page.hears)),
+            "read": exactly(*(f"{page.service}.parked" for page in pages if page.hears)),
+            "topics": {},
+        },
+    }
+    for page in pages:
+        service = page.service
+        writes = (
+            ["replies"] + ([f"{service}.events"] if page.facts else []) + ([f"{service}.wait"] if page.hears else [])
+        )
+        topics = {"replies": {"write": r"^[a-z0-9-]+\.[0-9a-f]{32}$", "read": "^$"}}
+        if page.facts:
+            names = "|".join(fact.name for fact in page.facts)
+            topics[f"{service}.events"] = {"write": rf"^({names})\.([1-9]\d{{5}}|all)\.[a-z0-9]+$", "read": "^$"}
+        reads = [f"{service}.calls"] + ([f"{service}.facts"] if page.hears else [])
+        found[service] = {"configure": "^$", "write": exactly(*writes), "read": exactly(*reads), "topics": topics}
+    return found
+
+
+def exactly_calls(pages: Pages) -> str:
+    """Give the routing keys of all calls."""
+    return exactly(*(f"{call.service}.{call.name}" for page in pages for call in page.calls))
+
+
+class Management:
+    """RabbitMQ's management API, asked with the standard library alone."""
+
+    def __init__(self, address: str):
+        parts = urlsplit(address)
+        login = f"{parts.username}:{parts.password}".encode()
+        self.address = f"{parts.scheme}://{parts.hostname}:{parts.port}/api"
+        self.headers = {
+            "Authorization": "Basic " + base64.b64encode(login).decode(),
+            "Content-Type": "application/json",
+        }
+
+    def ask(self, method: str, *path: str, body: Any = None, query: str = "") -> Any:
+        """Ask; gives the JSON answer or None, raises ``urllib.error.HTTPError`` for a refusal."""
+        where = "/".join([self.address, *(quote(part, safe="") for part in path)]) + query
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(where, data, self.headers, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+def definitions(vhost: str, passwords: dict[str, str], pages: Pages = PAGES) -> dict:
+    """Give the whole topology as one document of RabbitMQ's definitions format."""
+    users = permissions(pages)
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": [{"name": user, "password": passwords[user], "tags": ""} for user in users],
+        "permissions": [
+            {"user": user, "vhost": vhost, **{key: each[key] for key in ("configure", "write", "read")}}
+            for user, each in users.items()
+        ],
+        "topic_permissions": [
+            {"user": user, "vhost": vhost, "exchange": exchange, **topic}
+            for user, each in users.items()
+            for exchange, topic in each["topics"].items()
+        ],
+        "exchanges": [
+            {"name": name, "vhost": vhost, "internal": False, **each} for name, each in exchanges(pages).items()
+        ],
+        "queues": [{"name": name, "vhost": vhost, **each} for name, each in queues(pages).items()],
+        "bindings": [
+            {"source": source, "vhost": vhost, "destination": queue, "destination_type": "queue",
+             "routing_key": key, "arguments": {}}
+            for source, queue, key in bindings(pages)
+        ],
+    }  # fmt: skip
+
+
+def apply(management: str, vhost: str, passwords: dict[str, str], pages: Pages = PAGES) -> None:
+    """Declare everything, idempotently; ``passwords`` has one for each user of ``permissions()``.
+
+    ``management`` is the management API with an administrator's login, ``http://user:password@host:port``.
+    """
+    api = Management(management)
+    document = definitions(vhost, passwords, pages)
+    api.ask("PUT", "vhosts", vhost, body={})
+    administrator = urlsplit(management).username or "guest"
+    api.ask("PUT", "permissions", vhost, administrator, body={"configure": ".*", "write": ".*", "read": ".*"})
+    api.ask("POST", "definitions", body=document)
