@@ -97,7 +97,7 @@ class Settings:
         """Choose every port and secret now, so that processes which start together find them made."""
         for name in ("amqp", "management", "dist", "epmd", "database", *(f"health.{each}" for each in SERVICES)):
             self.port(name)
-        for name in ("amqp.admin", "mongo.admin", "erlang", "session", *(f"mongo.{each}" for each in SERVICES)):
+        for name in ("amqp.admin", "mongo.admin", "erlang", *(f"mongo.{each}" for each in SERVICES)):
             self.secret(name)
         self.passwords()
         self.keys()
@@ -185,7 +185,13 @@ class Settings:
             **self.data.get("passed_on", {}),
         }
         if service == "gateway":
-            return {**env, "PORT": str(self.data.get("port", 8000)), "SESSION_SECRET": self.secret("session")}
+            # The landing page shows whom a visitor may sign in as: in demo mode only.
+            demo = (
+                {"DEMO_ACCOUNTS_FILE": str(ROOT / "deploy" / "data" / "demo_people.json")}
+                if self.mode == "demo"
+                else {}
+            )
+            return {**env, "PORT": str(self.data.get("port", 8000))} | demo
         from deploy import database
 
         env |= {
@@ -280,7 +286,7 @@ def compose_secrets() -> list[str]:
     """Name the secrets that docker-compose.yml asks for."""
     names = ["BROKER_ADMIN_PASSWORD", "BROKER_COOKIE_SECRET", "MONGO_ADMIN_PASSWORD", "MONGO_KEYFILE_SECRET"]
     names += [f"AMQP_{user.upper()}_PASSWORD" for user in BROKER_USERS]
-    return [*names, *(f"MONGO_{service.upper()}_PASSWORD" for service in SERVICES), "SESSION_SECRET"]
+    return [*names, *(f"MONGO_{service.upper()}_PASSWORD" for service in SERVICES)]
 
 
 def _bracketed(host):

@@ -10,6 +10,7 @@ import sys
 import pymongo
 
 from deploy.catalogue import stores
+from services import proof
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
 from shared.ledger import Ledger
@@ -28,7 +29,7 @@ def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figure
     for kind in ledgers():
         count = links = 0
         store = kind(client[f"huying_{kind.service}"], Caller(), clock.now)
-        for row, fault in store.verify_all():
+        for row, fault in proof.every(store):
             count, links = count + 1, links + len(row["history"])
             hashes |= {f"{kind.service}/{row['_id']}/{entry['n']}": entry["hash"] for entry in row["history"]}
             if fault:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +10,7 @@ import amqp
 import eventlet
 import pymongo
 from amqp.exceptions import AMQPError
+from eventlet import tpool
 from eventlet.queue import Empty, Full, LightQueue
 from eventlet.semaphore import Semaphore
 from kombu import Connection
@@ -18,6 +20,13 @@ from shared.ledger import Ledger
 from shared.running import log
 
 GONE = (OSError, AMQPError, OperationalError, AttributeError)  # what a connection that is dead may raise
+ASIDE = Semaphore(2)
+
+
+def aside(work: Callable, *args: Any) -> Any:
+    """Do work that holds the processor in a thread of its own, two at once at most, while others go on."""
+    with ASIDE:
+        return tpool.execute(work, *args)
 
 
 class Speaker:

@@ -15,7 +15,6 @@ from typing import Any
 import eventlet
 import pymongo
 from amqp.exceptions import AMQPError
-from eventlet import tpool
 from eventlet.semaphore import Semaphore
 from kombu import Connection
 from kombu.exceptions import OperationalError
@@ -37,7 +36,6 @@ TIMER = Caller(actor="timer", roles=("timer",))
 AWAY = Unavailable("数据暂时无法存取,请稍后再试 / The data cannot be reached: please try again")
 PASSING = (Unavailable, ConnectionFailure, ExecutionTimeout, WTimeoutError, AMQPError, OperationalError, TimeoutError)
 GONE = (OSError, AMQPError, OperationalError, AttributeError)  # what a connection that is dead may raise
-ASIDE = Semaphore(2)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -157,9 +155,9 @@ class Answer(Ear):
                 raise NotFound(f"没有这个办法({name}) / No such call ({name})")
             caller.must(self.of.needs)
             order = self.of.load(json.loads(message.body))
-        except (Refusal, ValueError) as error:
-            refusal = error if isinstance(error, Refusal) else Invalid("不是 JSON / This is not JSON")
-            self.reply(message, done, began, caller, None, refusal)
+        except Exception as error:
+            refused = Invalid("不是 JSON / This is not JSON") if isinstance(error, ValueError) else error
+            self.reply(message, done, began, caller, None, refused)
             return
         self.work((), order, caller, deadline, partial(self.reply, message, done, began, caller))
 
@@ -229,12 +227,6 @@ class Hear(Ear):
 
 
 rpc, on, timer = Answer.decorator, Hear.decorator, Timer.decorator
-
-
-def aside(work: Callable, *args: Any) -> Any:
-    """Do work that holds the processor in a thread of its own, two at once at most, while others go on."""
-    with ASIDE:
-        return tpool.execute(work, *args)
 
 
 class Records(DependencyProvider):

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from services.identity import domain, tokens
 from services.identity.store import Accounts, People, Revocations
+from services.process import aside
 from shared.contracts import identity
 from shared.errors import Unauthenticated
 from shared.running import real_now
-from shared.service import Records, Telling, aside, on, rpc, timer
+from shared.service import Records, Telling, on, rpc, timer
 
 
 class IdentityService:

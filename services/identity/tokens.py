@@ -39,7 +39,7 @@ def session(district: str, id: str, person: Person, sid: str, renewal: str) -> d
     """Sign a session: ``{token, renewal, expires}``."""
     now = time.time()
     claims = {
-        "sub": id, "sid": sid, "iat": round(now, 3), "exp": int(now) + EXPIRES, "district": district,
+        "sub": id, "sid": sid, "iat": int(now * 1000) / 1000, "exp": int(now) + EXPIRES, "district": district,
         "roles": person.roles, "unit": person.unit, "department": person.department,
     }  # fmt: skip
     return {"token": jwt.encode(claims, private_key(), "EdDSA"), "renewal": renewal, "expires": EXPIRES}

@@ -1,5 +1,6 @@
 """The whistle service's entrypoints."""
 
+from services import proof
 from services.whistle import domain
 from services.whistle.store import Districts, Photos, Whistles, shown
 from shared.contracts import roster, whistle
@@ -48,7 +49,7 @@ class WhistleService:
 
     @rpc(whistle.trace)
     def trace(self, id):
-        return self.whistles.traced(id)
+        return proof.trace(self.whistles, id)
 
     @rpc(whistle.keep_photo)
     def keep_photo(self, **order):

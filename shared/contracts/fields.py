@@ -43,6 +43,8 @@ def text(most: int, least: int = 1, **options):
             raise validate.ValidationError("含有无法保存的字符 / A character in it cannot be kept")
 
     length = validate.Length(max=most, error=f"最多 {most} 个字 / {most} characters at most")
+    if least:
+        options["metadata"] = {"minLength": least, "pattern": r"\S"} | options.get("metadata", {})
     return fields.String(validate=[length, says_something], **options)
 
 
@@ -58,7 +60,9 @@ def moment(**options):
 
 
 def one_of(values, **options):
-    return fields.String(validate=validate.OneOf(values, error="须为其中之一 / must be one of: {choices}"), **options)
+    return fields.String(
+        validate=validate.OneOf(values, error="须为其中之一:{choices} / must be one of: {choices}"), **options
+    )
 
 
 def limit(most: int = 200):

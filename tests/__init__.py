@@ -1,0 +1,1 @@
+"""Questions asked of the platform, each in its folder by kind."""

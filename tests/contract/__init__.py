@@ -1,0 +1,1 @@
+"""Did we break somebody who stands on us?"""

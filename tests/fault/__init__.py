@@ -1,0 +1,1 @@
+"""What if it dies, is slow, comes twice or is rubbish?"""

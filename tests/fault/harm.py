@@ -1,0 +1,104 @@
+"""How a test harms the platform: clients with a book, what is killed, how long until all is well, what is parked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pika
+import psutil
+
+from tests.make import eventually
+
+HERE = Path(__file__).parent
+PATIENCE, MARGIN = 5.0, 2.0  # the gateway's deadline, and what two busy cores may add to it
+CATCH_UP = 10.0
+
+
+class Writers:
+    """The program ``book.py`` in a process of its own, and the book that it writes."""
+
+    def __init__(self, url: str, path: Path, *words: str):
+        self.url, self.path = url, path
+        argv = [sys.executable, str(HERE / "book.py"), url, str(path), *words]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=plain())
+
+    def count(self) -> int:
+        """Count the 201s in the book by now."""
+        return self.path.read_bytes().count(b'"status": 201') if self.path.exists() else 0
+
+    def wait_for(self, writes: int, seconds: float) -> None:
+        """Wait until the book has so many 201s."""
+        limit = time.monotonic() + seconds
+        while self.count() < writes:
+            assert self.process.poll() is None, f"the clients ended early: {self.process.communicate()[0]}"
+            assert time.monotonic() < limit, f"{self.count()} of {writes} writes in {seconds} s"
+            time.sleep(0.05)
+
+    def finish(self, seconds: float = 60) -> dict:
+        """Have the clients stop after their last answers, and give what they saw."""
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=seconds)
+        return json.loads(said)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def plain() -> dict[str, str]:
+    """Give an environment in which nothing of ours can be found."""
+    return {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR")}
+
+
+def recount(url: str, path: Path, *words: str, seconds: float = 300) -> dict:
+    """Have the program ``recount.py`` compare the API with a book; its exit status is the verdict's ``ok``."""
+    argv = [sys.executable, str(HERE / "recount.py"), url, str(path), *words]
+    done = subprocess.run(argv, capture_output=True, text=True, env=plain(), timeout=seconds)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout) | {"ok": done.returncode == 0}
+
+
+def kill_and_wait(platform, name: str, seconds: float = 60) -> float:
+    """Kill a process as a crash would and wait until its successor is ready; gives the moment of that."""
+    old = platform.kill(name)
+    eventually(lambda: platform.pids().get(name, old) != old and platform.is_ready(name), seconds)
+    return time.time()
+
+
+def all_ready(platform) -> bool:
+    """Say whether every process says that it is ready."""
+    return all(platform.is_ready(name) for name in platform.names() if name != "epmd")
+
+
+def is_well(platform, seconds: float = 60) -> None:
+    """Wait until every process is ready again."""
+    eventually(lambda: all_ready(platform), seconds)
+
+
+def depth(platform, queue: str) -> int:
+    """Count the messages that are ready in a queue, exactly and now."""
+    with pika.BlockingConnection(pika.URLParameters(platform.settings.amqp_admin_uri())) as connection:
+        return connection.channel().queue_declare(queue, passive=True).method.message_count
+
+
+def parked(platform, services=("identity", "whistle", "figures")) -> dict[str, int]:
+    """Count what is parked, of each service that hears anything: ``{service: count}`` without zeros."""
+    found = {service: depth(platform, f"{service}.parked") for service in services}
+    return {service: count for service, count in found.items() if count}
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """Give a process of ours and its children."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]

@@ -1,0 +1,521 @@
+"""The main job over HTTP: a community blows, departments report in, the community settles; for both districts."""
+
+import threading
+import uuid
+
+import pytest
+
+from tests.make import SIJIYUAN, WANMINGYUAN, Client, a_blow, eventually, fresh
+
+CHAOYANG_COMMUNITY = "110105001001"
+
+
+@pytest.fixture(scope="module")
+def shichang(sign_in) -> Client:
+    """西城区's specialist for market supervision."""
+    return sign_in("xc-sc")
+
+
+@pytest.fixture(scope="module")
+def street(sign_in) -> Client:
+    """展览路街道, which 万明园 belongs to."""
+    return sign_in("zll")
+
+
+def at_once(*acts):
+    """Do several things at the same instant, each in a thread of its own; gives what each answered."""
+    gate, answers = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def go(n, act):
+        gate.wait()
+        answers[n] = act()
+
+    threads = [threading.Thread(target=go, args=(n, act)) for n, act in enumerate(acts)]
+    [each.start() for each in threads]
+    [each.join(30) for each in threads]
+    return answers
+
+
+def report(client: Client, id: str, **changes):
+    return client.post(f"/v1/whistles/{id}/reports", {"report": fresh(), **changes})
+
+
+def settle(client: Client, id: str, **changes):
+    return client.post(f"/v1/whistles/{id}/settlements", {"settlement": fresh(), "note": "已拆除。", **changes})
+
+
+def counted(client: Client, id: str) -> list[str]:
+    """Give the ids of the facts about one whistle that the figures have heard, of every kind."""
+    found: list[str] = []
+    day = client.get("/v1/clock").json()["now"][:10]
+    for fact in ("blown", "reported", "settled"):
+        for each_day in {day, *(row["day"] for row in client.get("/v1/figures").json()["items"])}:
+            after = ""
+            while after is not None:
+                answer = client.get(
+                    "/v1/figures/heard",
+                    params={"day": each_day, "fact": fact, "limit": 1000} | ({"after": after} if after else {}),
+                ).json()
+                found += [row["id"] for row in answer["items"] if row["subject"] == id]
+                after = answer["next"]
+    return sorted(found)
+
+
+def step_count(client: Client, id: str) -> int:
+    return len(client.get(f"/v1/whistles/{id}/history").json()["steps"])
+
+
+# -- the main job -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("secretary", "specialists", "order"),
+    [
+        ("wmy", ["xc-cg", "xc-zj"], {"community": WANMINGYUAN, "departments": ["chengguan", "zhujian"]}),
+        (
+            "sjy", ["sjs-xf"],
+            {"community": SIJIYUAN, "departments": ["xiaofang"], "kind": "应急处置"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_community_blows_all_departments_come_and_it_settles(sign_in, secretary, specialists, order):
+    head = sign_in(secretary)
+    whistle = head.blow(**order)
+    assert (whistle["stage"], whistle["version"]) == ("blown", 1 + len(specialists))
+    assert whistle["words"] == {"title": "六层阳台私搭乱建", "text": "阳台向外扩出一米多。", "photos": []}
+    for login in specialists:
+        assert settle(head, whistle["id"]).status_code == 409, "nobody settles before all have come"
+        assert report(sign_in(login), whistle["id"]).status_code == 201
+    seen = head.get(f"/v1/whistles/{whistle['id']}").json()
+    assert (seen["stage"], len(seen["reports"])) == ("attended", len(specialists))
+    done = settle(head, whistle["id"], note="已清空。")
+    assert done.status_code == 201 and done.json()["stage"] == "settled"
+    seen = head.get(f"/v1/whistles/{whistle['id']}").json()
+    assert seen == done.json()
+    assert seen["settlement"]["note"] == "已清空。" and seen["blown_at"] <= seen["attended_at"] <= seen["settled_at"]
+    history = head.get(f"/v1/whistles/{whistle['id']}/history").json()
+    assert history["whole"] and history["broken"] is None
+    facts = ["blown", *["called"] * len(specialists), *["reported"] * len(specialists), "settled"]
+    assert [step["fact"] for step in history["steps"]] == facts
+    eventually(lambda: len(counted(head, whistle["id"])) == 2 + len(specialists))
+
+
+def test_a_called_department_sees_the_whistle_of_its_district(wmy, chengguan):
+    whistle = wmy.blow()
+    assert chengguan.get(f"/v1/whistles/{whistle['id']}").json() == whistle
+
+
+# -- the same order twice ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_orders_twice_are_one_whistle_and_count_once(wmy, chengguan):
+    order = a_blow()
+    first, again = (wmy.post("/v1/whistles", order) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201) and first.json() == again.json()
+    id, come, end = order["id"], {"report": fresh()}, {"settlement": fresh(), "note": "好"}
+    came = [chengguan.post(f"/v1/whistles/{id}/reports", come) for _ in range(2)]
+    assert [each.status_code for each in came] == [201, 201] and came[0].json() == came[1].json()
+    ended = [wmy.post(f"/v1/whistles/{id}/settlements", end) for _ in range(2)]
+    assert [each.status_code for each in ended] == [201, 201] and ended[0].json() == ended[1].json()
+    # Also an order that comes back late, when much else has happened.
+    late = wmy.post("/v1/whistles", order)
+    assert late.status_code == 201 and late.json()["version"] == 4
+    assert step_count(wmy, id) == 4
+    assert eventually(lambda: len(counted(wmy, id)) >= 3) and len(counted(wmy, id)) == 3
+
+
+def test_the_same_order_eight_times_at_once_is_one_whistle(url):
+    clients, order = [Client(url, "wmy") for _ in range(8)], a_blow()
+    answers = at_once(*(lambda who=who: who.post("/v1/whistles", order) for who in clients))
+    assert [each.status_code for each in answers] == [201] * 8
+    assert len({each.json()["blown_at"] for each in answers}) == 1
+    assert step_count(clients[0], order["id"]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "另一件事"}, {"text": "另一段话"}, {"category": "0102"}, {"departments": ["shichang"]}, {"place": None}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_order_under_the_same_id_is_refused(wmy, change):
+    order = a_blow()
+    assert wmy.post("/v1/whistles", order).status_code == 201
+    answer = wmy.post("/v1/whistles", order | change)
+    assert answer.status_code == 409 and order["id"] in answer.json()["detail"]
+    assert step_count(wmy, order["id"]) == 2
+
+
+def test_another_person_under_the_same_id_is_refused(wmy, street):
+    order = a_blow()
+    assert wmy.post("/v1/whistles", order).status_code == 201
+    assert street.post("/v1/whistles", order).status_code == 409
+
+
+def test_another_settlement_under_the_same_id_is_refused(wmy, chengguan):
+    whistle = wmy.blow()
+    report(chengguan, whistle["id"])
+    order = {"settlement": fresh(), "note": "已拆除。"}
+    assert wmy.post(f"/v1/whistles/{whistle['id']}/settlements", order).status_code == 201
+    answer = wmy.post(f"/v1/whistles/{whistle['id']}/settlements", order | {"note": "没有拆除。"})
+    assert answer.status_code == 409, "a note that was not kept was answered with 201"
+
+
+def test_another_persons_report_under_the_same_id_is_refused(wmy, chengguan, shichang):
+    whistle = wmy.blow(departments=["chengguan", "shichang"])
+    order = {"report": fresh()}
+    assert chengguan.post(f"/v1/whistles/{whistle['id']}/reports", order).status_code == 201
+    answer = shichang.post(f"/v1/whistles/{whistle['id']}/reports", order)
+    assert answer.status_code == 409, "somebody who was not written down was told that they had reported in"
+
+
+# -- several at once --------------------------------------------------------------------------------------------------
+
+
+def test_two_specialists_who_report_at_the_same_instant_are_both_in(wmy, chengguan, shichang):
+    for _ in range(8):
+        whistle = wmy.blow(departments=["chengguan", "shichang"])
+        answers = at_once(lambda id=whistle["id"]: report(chengguan, id), lambda id=whistle["id"]: report(shichang, id))
+        assert [each.status_code for each in answers] == [201, 201]
+        seen = wmy.get(f"/v1/whistles/{whistle['id']}").json()
+        assert {each["department"] for each in seen["reports"]} == {"chengguan", "shichang"}
+        assert (seen["stage"], seen["version"]) == ("attended", 5)
+        assert wmy.get(f"/v1/whistles/{whistle['id']}/history").json()["whole"]
+
+
+def test_of_two_settlements_at_once_one_holds_and_one_yields(wmy, street, chengguan):
+    for _ in range(8):
+        whistle = wmy.blow()
+        report(chengguan, whistle["id"])
+        answers = at_once(
+            lambda id=whistle["id"]: settle(wmy, id, note="一"), lambda id=whistle["id"]: settle(street, id, note="二")
+        )
+        assert sorted(each.status_code for each in answers) == [201, 409]
+        won = next(each.json() for each in answers if each.status_code == 201)
+        assert wmy.get(f"/v1/whistles/{whistle['id']}").json() == won
+        assert step_count(wmy, whistle["id"]) == 4
+
+
+def test_who_acts_on_what_has_moved_on_is_told_so(wmy, chengguan):
+    whistle = wmy.blow()
+    path = f"/v1/whistles/{whistle['id']}/settlements"
+    seen = wmy.get(f"/v1/whistles/{whistle['id']}")
+    assert report(chengguan, whistle["id"]).status_code == 201
+    order = {"settlement": fresh(), "note": "好"}
+    answer = wmy.post(path, order, headers={"If-Match": seen.headers["ETag"]})
+    assert answer.status_code == 409 and "3" in answer.json()["detail"]
+    assert wmy.post(path, order | {"version": 2}).status_code == 409
+    assert wmy.post(path, order, headers={"If-Match": "nonsense"}).status_code == 412
+    assert wmy.post(path, order | {"version": 2}, headers={"If-Match": '"3"'}).status_code == 422
+    assert step_count(wmy, whistle["id"]) == 3
+    now = wmy.get(f"/v1/whistles/{whistle['id']}").headers["ETag"]
+    done = wmy.post(path, order, headers={"If-Match": now})
+    assert done.status_code == 201 and done.headers["ETag"] == '"4"'
+    # The same order again is not a new one: it finds what it did, though the version has moved on through it.
+    assert wmy.post(path, order, headers={"If-Match": now}).status_code == 201
+
+
+# -- another district -------------------------------------------------------------------------------------------------
+
+
+def test_another_districts_whistle_is_not_found(wmy, sign_in):
+    sjy, their_chengguan, their_admin = (sign_in(login) for login in ("sjy", "sjs-cg", "sjs-admin"))
+    id = wmy.blow()["id"]
+    answers = {
+        "get": sjy.get(f"/v1/whistles/{id}"),
+        "history": sjy.get(f"/v1/whistles/{id}/history"),
+        "reports": report(their_chengguan, id),
+        "settlements": settle(sjy, id),
+        "erasures": their_admin.post(f"/v1/whistles/{id}/erasures", {"erasure": fresh(), "reason": "requested"}),
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 404)
+    # Word for word as for what has never been.
+    never = sjy.get(f"/v1/whistles/{fresh()}").json()["detail"]
+    assert {answer.json()["detail"][:6] for answer in answers.values()} == {never[:6]}
+    assert step_count(wmy, id) == 2
+
+
+def test_another_districts_whistle_is_in_no_list_and_no_figure(wmy, sjy):
+    id = wmy.blow()["id"]
+    eventually(lambda: counted(wmy, id))
+    assert counted(sjy, id) == []
+    for row in sjy.get("/v1/whistles", params={"limit": 200}).json()["items"]:
+        assert row["community"].startswith("110107")
+    assert sjy.get("/v1/whistles", params={"community": WANMINGYUAN}).json()["items"] == []
+
+
+def test_the_same_id_in_two_districts_is_two_whistles(wmy, sjy):
+    id = fresh()
+    wmy.blow(id=id)
+    sjy.blow(id=id, community=SIJIYUAN, title="四季园的事")
+    assert wmy.get(f"/v1/whistles/{id}").json()["words"]["title"] == "六层阳台私搭乱建"
+    assert sjy.get(f"/v1/whistles/{id}").json()["words"]["title"] == "四季园的事"
+
+
+def test_another_districts_photo_is_not_found(wmy, sjy):
+    digest = wmy.session.post(wmy.url + "/v1/photos", data=a_photo(), headers={"Content-Type": "image/png"}).json()
+    assert wmy.get(f"/v1/photos/{digest['digest']}").status_code == 200
+    assert sjy.get(f"/v1/photos/{digest['digest']}").status_code == 404
+    answer = sjy.post("/v1/whistles", a_blow(community=SIJIYUAN, photos=[digest["digest"]]))
+    assert answer.status_code == 422 and "photos" in answer.json()["fields"]
+
+
+def a_photo() -> bytes:
+    """Give the bytes of a small picture that nobody else has."""
+    import io
+
+    from PIL import Image
+
+    out, colour = io.BytesIO(), uuid.uuid4().bytes
+    picture = Image.new("RGB", (16, 16))
+    picture.putdata([tuple(colour[(n + k) % 16] for k in range(3)) for n in range(256)])
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+# -- who may ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["xc-cg", "xc-res", "xc-look", "xc-admin", "operator"])
+def test_who_is_not_of_a_community_or_street_does_not_blow(sign_in, login):
+    assert sign_in(login).post("/v1/whistles", a_blow()).status_code == 403
+
+
+@pytest.mark.parametrize("login", ["wmy", "zll", "xc-res", "xc-look", "xc-admin"])
+def test_who_is_no_specialist_does_not_report_in(wmy, sign_in, login):
+    assert report(sign_in(login), wmy.blow()["id"]).status_code == 403
+
+
+@pytest.mark.parametrize("login", ["xc-cg", "xc-res", "xc-look", "xc-admin"])
+def test_who_is_not_of_the_community_does_not_settle(wmy, chengguan, sign_in, login):
+    whistle = wmy.blow()
+    report(chengguan, whistle["id"])
+    assert settle(sign_in(login), whistle["id"]).status_code == 403
+
+
+@pytest.mark.parametrize("login", ["wmy", "zll", "xc-cg", "xc-look", "xc-res"])
+def test_only_the_districts_administrator_erases(wmy, sign_in, login):
+    whistle, order = wmy.blow(), {"erasure": fresh(), "reason": "requested"}
+    assert sign_in(login).post(f"/v1/whistles/{whistle['id']}/erasures", order).status_code == 403
+
+
+def test_a_department_that_was_not_called_does_not_report_in(wmy, shichang):
+    assert report(shichang, wmy.blow()["id"]).status_code == 403
+
+
+def test_a_secretary_does_not_blow_for_another_community(wmy):
+    assert wmy.post("/v1/whistles", a_blow(community="110102009038")).status_code == 403
+
+
+def test_a_resident_reads_no_whistle(wmy, sign_in):
+    resident = sign_in("xc-res")
+    for path in ("/v1/whistles", f"/v1/whistles/{wmy.blow()['id']}", "/v1/figures"):
+        assert resident.get(path).status_code == 403
+
+
+def test_nobody_who_is_not_signed_in_learns_anything(url, wmy):
+    nobody, id = Client(url), wmy.blow()["id"]
+    for path in ("/v1/whistles", f"/v1/whistles/{id}", f"/v1/whistles/{id}/history", "/v1/figures", "/v1/districts"):
+        answer = nobody.get(path)
+        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    for path in ("/v1/whistles", f"/v1/whistles/{id}/reports", f"/v1/whistles/{id}/settlements", "/v1/photos"):
+        assert nobody.post(path, {}).status_code == 401
+
+
+# -- what does not fit ------------------------------------------------------------------------------------------------
+
+BAD = {
+    "an id that is no UUID": ({"id": "1"}, "id"),
+    "an id in capitals": ({"id": str(uuid.uuid4()).upper()}, "id"),
+    "a fifth kind": ({"kind": "投诉"}, "kind"),
+    "a category of letters": ({"category": "abcd"}, "category"),
+    "a category in other digits": ({"category": "٠١٠١"}, "category"),
+    "a category and a line's end": ({"category": "0101\n"}, "category"),
+    "an id and a line's end": ({"id": fresh() + "\n"}, "id"),
+    "a community and a line's end": ({"community": WANMINGYUAN + "\n"}, "community"),
+    "a department and a line's end": ({"departments": ["chengguan\n"]}, "departments"),
+    "no title": ({"title": "  "}, "title"),
+    "a title of 61": ({"title": "长" * 61}, "title"),
+    "a text of 2,001": ({"text": "长" * 2_001}, "text"),
+    "half a character": ({"title": "a\ud800"}, None),
+    "a character that ends texts": ({"text": "a\x00b"}, "text"),
+    "a place in the sea": ({"place": {"lon": 123.5, "lat": 39.0}}, "place"),
+    "a place at nought": ({"place": {"lon": 0, "lat": 0}}, "place"),
+    "a place without a latitude": ({"place": {"lon": 116.3}}, "place"),
+    "a place as text": ({"place": "here"}, "place"),
+    "nobody called": ({"departments": []}, "departments"),
+    "seventeen called": ({"departments": [f"dep{n}" for n in range(17)]}, "departments"),
+    "somebody called twice": ({"departments": ["chengguan", "chengguan"]}, "departments"),
+    "a department of the moon": ({"departments": ["moon"]}, "departments"),
+    "a department in capitals": ({"departments": ["ChengGuan"]}, "departments"),
+    "a photo that nobody uploaded": ({"photos": ["0" * 64]}, "photos"),
+    "ten photos": ({"photos": ["0" * 64] * 10}, "photos"),
+    "a community that is none": ({"community": "110102009999"}, "community"),
+    "a community of another district": ({"community": SIJIYUAN}, "community"),
+    "a community as a number": ({"community": 110102009041}, "community"),
+    "a word that nobody knows": ({"colour": "red"}, "colour"),
+    "something missing": ({"kind": None}, "kind"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_does_not_fit_is_refused_with_its_field(wmy, what):
+    change, field = BAD[what]
+    order = a_blow(**change)
+    answer = wmy.post("/v1/whistles", order)
+    assert answer.status_code in ((422,) if field else (400, 422)), answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code and problem["title"]
+    if field:
+        assert list(problem["fields"]) == [field], problem
+    if isinstance(order["id"], str) and len(order["id"]) == 36 and order["id"] == order["id"].lower():
+        assert wmy.get(f"/v1/whistles/{order['id']}").status_code == 404
+
+
+def test_a_hundred_thousand_characters_are_refused_before_they_are_read(wmy):
+    answer = wmy.post("/v1/whistles", a_blow(text="长" * 100_000))
+    assert answer.status_code == 413 and answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b"[]", 422), (b'{"id": NaN}', 400), (b'{"id": 1, "id": 2}', 400), (b"\xff\xfe", 400), (b"", 415)],
+)
+def test_what_is_not_json_is_refused_in_plain_words(wmy, body, status):
+    kind = "text/plain" if status == 415 else "application/json"
+    answer = wmy.session.post(wmy.url + "/v1/whistles", data=body, headers={"Content-Type": kind})
+    assert answer.status_code == status and answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tongue"), [("zh-CN", "zh-CN"), ("en", "en"), ("en;q=0.3, zh;q=0.9", "zh-CN"), ("fr", "zh-CN")]
+)
+def test_a_refusal_is_said_in_the_readers_language(wmy, asked, tongue):
+    order = a_blow(title="", departments=["moon"], kind=None)
+    answer = wmy.post("/v1/whistles", order, headers={"Accept-Language": asked})
+    assert (answer.status_code, answer.headers["Content-Language"]) == (422, tongue)
+    said = answer.json()["detail"] + str(answer.json()["fields"])
+    chinese = any("\u4e00" <= letter <= "\u9fff" for letter in said)
+    assert chinese == (tongue == "zh-CN"), said
+    assert "null" not in said.lower().replace("may not be null", "") and "None" not in said
+
+
+def test_a_refusal_of_a_rule_names_what_would_be_right(wmy):
+    said = wmy.post("/v1/whistles", a_blow(departments=["moon"])).json()["detail"]
+    assert "moon" in said and "chengguan" in said
+    early = settle(wmy, wmy.blow()["id"]).json()["detail"]
+    assert "chengguan" in early
+
+
+# -- lists, tags ------------------------------------------------------------------------------------------------------
+
+
+def pages(client: Client, limit: int, between=lambda: None, **asked) -> list[list[dict]]:
+    """Read a list page by page; ``between`` is done between two pages."""
+    found, after = [], None
+    while True:
+        answer = client.get("/v1/whistles", params={"limit": limit, **asked} | ({"after": after} if after else {}))
+        assert answer.status_code == 200, answer.text
+        found.append(answer.json()["items"])
+        after = answer.json()["next"]
+        if after is None:
+            return found
+        assert len(found) < 400
+        between()
+
+
+def test_page_by_page_each_whistle_comes_once_newest_first(url, wmy, street):
+    people = [Client(url, "wmy") for _ in range(4)]
+    at_once(*(lambda who=who: [who.blow() for _ in range(8)] for who in people))  # several within one millisecond
+    whole = [row for page in pages(street, 200, community=WANMINGYUAN) for row in page]
+    for limit in (1, 3, 7):
+        if limit == 1 and len(whole) > 150:
+            continue
+        small = pages(street, limit, community=WANMINGYUAN)
+        assert all(len(page) <= limit for page in small)
+        assert [row["id"] for page in small for row in page] == [row["id"] for row in whole]
+    assert len({row["id"] for row in whole}) == len(whole) >= 32
+    times = [row["blown_at"] for row in whole]
+    assert times == sorted(times, reverse=True)
+
+
+def test_what_is_blown_meanwhile_disturbs_no_page(wmy):
+    known = {wmy.blow()["id"] for _ in range(6)}
+    read = [row["id"] for page in pages(wmy, 2, between=wmy.blow, community=WANMINGYUAN) for row in page]
+    assert len(read) == len(set(read)) and known <= set(read)
+
+
+def test_a_list_of_one_stage_holds_that_stage_only(wmy, chengguan):
+    whistle = wmy.blow()
+    report(chengguan, whistle["id"])
+    for stage in ("blown", "attended", "settled"):
+        rows = [row for page in pages(wmy, 100, stage=stage) for row in page]
+        assert {row["stage"] for row in rows} <= {stage}
+        assert (whistle["id"] in {row["id"] for row in rows}) == (stage == "attended")
+
+
+def test_a_list_of_one_stage_and_one_community_is_whole_however_much_the_others_blow(wmy, street):
+    mine = wmy.blow()["id"]
+    for _ in range(205):
+        street.blow(community="110102009038")
+    read = {row["id"] for page in pages(wmy, 1, stage="blown", community=WANMINGYUAN) for row in page}
+    assert mine in read
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["x", "~", "2026-99-99~", "0001-01-01T00:00:00+14:00~", "9999-12-31T23:59:59-14:00~", "2026-01-01~" + "0" * 200],
+)
+def test_a_page_that_is_not_ours_is_refused(wmy, after):
+    assert wmy.get("/v1/whistles", params={"after": after}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "asked", [{"limit": 0}, {"limit": 201}, {"limit": "many"}, {"stage": "lost"}, {"colour": "red"}]
+)
+def test_a_list_is_asked_for_in_known_words_only(wmy, asked):
+    answer = wmy.get("/v1/whistles", params=asked)
+    assert answer.status_code == 422 and list(answer.json()["fields"]) == list(asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"since": "9999-12-01", "until": "9999-12-31"},
+        {"until": "0001-01-02"},
+        {"since": "2026-02-01", "until": "2026-01-01"},
+        {"since": "2020-01-01", "until": "2026-01-01"},
+        {"since": "yesterday"},
+    ],
+    ids=str,
+)
+def test_figures_of_days_that_cannot_be_are_refused(wmy, asked):
+    assert wmy.get("/v1/figures", params=asked).status_code == 422
+
+
+def test_what_has_not_changed_is_not_sent_again(wmy, chengguan):
+    whistle = wmy.blow()
+    path = f"/v1/whistles/{whistle['id']}"
+    tag = wmy.get(path).headers["ETag"]
+    assert tag == '"2"'
+    same = wmy.get(path, headers={"If-None-Match": tag})
+    assert (same.status_code, same.content) == (304, b"")
+    assert report(chengguan, whistle["id"]).headers["ETag"] == '"3"'
+    changed = wmy.get(path, headers={"If-None-Match": tag})
+    assert changed.status_code == 200 and changed.headers["ETag"] == '"3"'
+
+
+@pytest.mark.parametrize("path", ["/v1/whistles", "/v1/districts", "/v1/divisions", "/v1/me"])
+def test_a_list_that_has_not_changed_is_not_sent_again(wmy, path):
+    tag = wmy.get(path).headers["ETag"]
+    assert wmy.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert wmy.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_erased_words_are_not_kept_from_a_reader_by_an_old_tag(wmy, sign_in):
+    whistle = wmy.blow()
+    path = f"/v1/whistles/{whistle['id']}"
+    tag = wmy.get(path).headers["ETag"]
+    order = {"erasure": fresh(), "reason": "requested"}
+    assert sign_in("xc-admin").post(f"{path}/erasures", order).status_code == 201
+    assert wmy.get(path, headers={"If-None-Match": tag}).status_code == 200

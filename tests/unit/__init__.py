@@ -1,0 +1,1 @@
+"""Are the rules right, and is each line where it belongs?"""
