@@ -30,11 +30,15 @@ def reason(properties: Any) -> tuple[str, float | None]:
 
 
 def waiting(channel: Any, service: str, most: int = 10_000) -> Iterator[tuple[Any, Any, bytes]]:
-    """Take what is parked, one after another, unacknowledged: what is not settled goes back when the channel closes."""
-    for _ in range(most):
+    """Take what is parked, one after another, unacknowledged: what is not settled goes back when the channel closes.
+
+    No more than were there at first: what is replayed and parked again comes in behind them.
+    """
+    while most > 0:
         method, properties, body = channel.basic_get(f"{service}.parked")
         if method is None:
             return
+        most = min(most - 1, method.message_count)
         yield method, properties, body
 
 

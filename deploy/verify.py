@@ -6,6 +6,7 @@ fact's hash when it was told: a record or an end that was removed is missed ther
 
 import os
 import sys
+from datetime import timedelta
 
 import pymongo
 
@@ -20,6 +21,22 @@ from shared.running import clock
 def ledgers() -> list[type[Ledger]]:
     """Give every ledger of every service."""
     return [store for name in CONTRACTS for store in stores(name) if issubclass(store, Ledger)]
+
+
+def drop_loose_words(store: Ledger) -> int:
+    """Drop what was written for an order that was never saved, a day after; gives how many (PIPL Art. 19).
+
+    Words are saved just before their record: a database that goes away between the two leaves them alone.
+    """
+    rows, words = store.database[store.collection], store.database[f"{store.collection}_words"]
+    loose = 0
+    for said in words.find({}, {"record": 1, "at": 1}, batch_size=500):
+        if said["at"] > clock.now() - timedelta(days=1):
+            continue
+        row = rows.find_one({"_id": said["record"]}, {"history": 1}) or {"history": []}
+        if not any(entry.get("words", {}).get("ref") == said["_id"] for entry in row["history"]):
+            loose += words.delete_one({"_id": said["_id"]}).deleted_count
+    return loose
 
 
 def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figures") -> list[str]:
@@ -37,6 +54,10 @@ def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figure
             if sys.stdout.isatty() and count % 200 == 0:
                 print(f"\r  {kind.service}.{kind.collection}: {count}", end="", flush=True)
         say(f"\r  {kind.service}.{kind.collection}: {count} 件 / records, {links} 环 / links")
+        if loose := drop_loose_words(store):
+            say(
+                f"  {kind.service}.{kind.collection}: {loose} 段无主文字已删除 / loose words dropped"
+            )
     seen = 0
     for bucket in client[witness]["heard"].find({}, batch_size=100):
         for row in bucket["heard"]:

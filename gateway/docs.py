@@ -23,6 +23,7 @@ FORMS = {
     codes.DIVISION.pattern: "12 位区划代码 / 12 digits",
     codes.DISTRICT.pattern: "6 位 GB/T 2260 / 6 digits",
     codes.DEPARTMENT.pattern: "部门代码, water",
+    r"\S": "不能全是空白 / not blank",
 }
 ROLE_NAMES = {
     "resident": "居民",

@@ -8,7 +8,7 @@ proves itself at /v1/whistles/<id>/history). A fact may come twice; its id is th
 import json
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
@@ -131,7 +131,7 @@ class Streams:
     ):
         self.each, self.most, self.heartbeat, self.ring, self.waiting = each, most, heartbeat, ring, waiting
         self.overlap = overlap
-        self.rings: dict[str, deque[Told]] = {}
+        self.rings: dict[str, dict[str, Told]] = {}
         self.listeners: dict[str, set[Listener]] = {}
         self.people: Counter[str] = Counter()
         self.last_heard: dict[str, float] = {}
@@ -149,7 +149,7 @@ class Streams:
             self.listeners.setdefault(district, set()).add(listener)
             self.people[person] += 1
         OPEN.inc()
-        ring = list(self.rings.get(district, ()))
+        ring = list(self.rings.get(district, {}).values())
         newest = next((told.id for told in reversed(ring) if listener.may_see(told)), NOTHING_YET)
         # An id without data moves the client's Last-Event-ID on and shows it nothing.
         opening = f"retry: 2000\nid: {newest}\n\n".encode()
@@ -197,11 +197,13 @@ class Streams:
             envelope.get("to") or "all",
             frame(envelope["id"], envelope["type"], shown),
         )
-        ring = self.rings.setdefault(district, deque(maxlen=self.ring))
-        # A fact that a service told again after a lost confirmation: near the end of the ring, if at all.
-        if any(known.id == told.id for known in ring):
+        ring = self.rings.setdefault(district, {})
+        # A fact that a service told again after a lost confirmation.
+        if told.id in ring:
             return
-        ring.append(told)
+        ring[told.id] = told
+        if len(ring) > self.ring:
+            del ring[next(iter(ring))]
         for listener in list(self.listeners.get(district, ())):
             if listener.may_see(told):
                 listener.give(told.frame)

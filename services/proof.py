@@ -30,12 +30,17 @@ def broken(ledger: Ledger, row: dict, words: Iterable[dict]) -> str | None:
     return None
 
 
+def said_in(row: dict) -> dict:
+    """Give the question for the words that a history refers to."""
+    return {"_id": {"$in": [entry["words"]["ref"] for entry in row["history"] if "words" in entry]}}
+
+
 def trace(ledger: Ledger, id: str) -> dict:
     """Give the history of a record of the caller's district as its readers see it, with its proof."""
     row = ledger.rows(ledger.collection).find_one({"_id": ledger.key(id)})
     if not row:
         raise NotFound(f"本区没有这一件({id}) / No such thing in this district ({id})")
-    fault = broken(ledger, row, ledger.rows(f"{ledger.collection}_words").find({"record": row["_id"]}))
+    fault = broken(ledger, row, ledger.rows(f"{ledger.collection}_words").find(said_in(row)))
     steps = [entry | {"words": entry.get("words", {}).get("digests")} for entry in row["history"]]
     return {"id": id, "version": row["version"], "whole": fault is None, "broken": fault, "steps": steps}
 
@@ -43,4 +48,4 @@ def trace(ledger: Ledger, id: str) -> dict:
 def every(ledger: Ledger) -> Iterator[tuple[dict, str | None]]:
     """Walk every record of every district with its first broken link; for ``make verify``."""
     for row in ledger.wide(ledger.collection).find({}, batch_size=200):
-        yield row, broken(ledger, row, ledger.wide(f"{ledger.collection}_words").find({"record": row["_id"]}))
+        yield row, broken(ledger, row, ledger.wide(f"{ledger.collection}_words").find(said_in(row)))

@@ -54,6 +54,7 @@ class Record:
     head: str = GENESIS
     told: int = 0
     history: tuple[dict, ...] = ()
+    refs: tuple[str, ...] = ()
     words: dict[str, dict] = field(default_factory=dict)
 
 
@@ -134,8 +135,7 @@ class Ledger(Store):
     def prepare(cls, database: Database) -> None:
         super().prepare(database)
         database[cls.collection].create_index([("untold_since", ASCENDING)], sparse=True)
-        database[f"{cls.collection}_words"].create_index([("record", ASCENDING)])
-        database[f"{cls.collection}_words"].create_index([("district", ASCENDING), ("photos.text", ASCENDING)])
+        database[f"{cls.collection}_words"].create_index([("photos.text", ASCENDING)], sparse=True)
 
     # -- load -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Ledger(Store):
         """Make a record of what the database holds."""
         return Record(
             row["id"], row["district"], row["version"], self.kind(**row["state"]), row["head"], row["told"],
-            tuple(row.get("history", ())),
+            tuple(row.get("history", ())), tuple(row["refs"]),
         )  # fmt: skip
 
     def get(self, id: str, history: bool = False) -> Record:
@@ -158,12 +158,11 @@ class Ledger(Store):
 
     def with_words(self, records: list[Record]) -> list[Record]:
         """Give the same records with the words that people wrote in them: ``{ref: {field: text} or {erased: …}}``."""
-        found: dict[str, dict] = {}
-        keys = [f"{record.district}/{record.id}" for record in records]
-        for row in self.database[f"{self.collection}_words"].find({"record": {"$in": keys}}):
+        found, refs = {}, [ref for record in records for ref in record.refs]
+        for row in self.database[f"{self.collection}_words"].find({"_id": {"$in": refs}}) if refs else ():
             texts = {name: said["text"] for name, said in row["said"].items()}
-            found.setdefault(row["record"], {})[row["_id"]] = {"erased": row["erased"]} if row.get("erased") else texts
-        return [replace(record, words=found.get(key, {})) for record, key in zip(records, keys, strict=True)]
+            found[row["_id"]] = {"erased": row["erased"]} if row.get("erased") else texts
+        return [replace(each, words={ref: found[ref] for ref in each.refs if ref in found}) for each in records]
 
     # -- decide, record -------------------------------------------------------------------------------------------
 
@@ -228,34 +227,43 @@ class Ledger(Store):
         if said:
             self.database[f"{self.collection}_words"].insert_one(
                 {"_id": ref, "record": key, "district": before.district, "said": said, "at": at}
-                | ({"photos": {"text": said["photos"]["text"]}} if "photos" in said else {})
+                | ({"photos": {"text": said["photos"]["text"]}} if said.get("photos", {}).get("text") else {})
             )
-        if not self.write(before, entries, state, head):
+        refs = [ref] if said else []
+        if not self.write(before, entries, state, head, refs):
             if said:
                 self.database[f"{self.collection}_words"].delete_one({"_id": ref})
             return None
         texts = {ref: {name: word["text"] for name, word in said.items()}} if said else {}
         if self.tell:
             self.tell(type(self), key, entries)
-        return replace(before, version=entries[-1]["n"], state=state, head=head, words=before.words | texts)
+        words, refs = before.words | texts, (*before.refs, *refs)
+        return replace(before, version=entries[-1]["n"], state=state, head=head, refs=refs, words=words)
 
     def evolved(self, state: Any, entry: dict) -> Any:
         """Give the state as one more entry made it; the domain sees words as a reference only."""
         said = {"words": entry["words"]["ref"]} if "words" in entry else {}
         return self.evolve(state, entry["fact"], entry["data"] | said, entry["at"], entry["actor"])
 
-    def write(self, before: Record, entries: list[dict], state: Any, head: str) -> bool:
+    def write(self, before: Record, entries: list[dict], state: Any, head: str, refs: list[str]) -> bool:
         """Write the entries if nobody else has since ``before``."""
         rows, key = self.database[self.collection], f"{before.district}/{before.id}"
         fresh = {"version": entries[-1]["n"], "state": vars(state), "head": head, "untold_since": real_now()}
         if before.version == 0:
-            row = {"_id": key, "id": before.id, "district": before.district, "told": 0, "history": entries}
+            row = {
+                "_id": key,
+                "id": before.id,
+                "district": before.district,
+                "told": 0,
+                "history": entries,
+                "refs": refs,
+            }
             try:
                 rows.insert_one(row | fresh)
             except DuplicateKeyError:
                 return False
             return True
-        change = {"$set": fresh, "$push": {"history": {"$each": entries}}}
+        change = {"$set": fresh, "$push": {"history": {"$each": entries}, "refs": {"$each": refs}}}
         return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
 
     # -- tell -----------------------------------------------------------------------------------------------------
@@ -291,29 +299,26 @@ class Ledger(Store):
 
         Any number of replicas may ask at once: the claim is one guarded write, and lasts ``LEASE`` seconds.
         """
-        rows, now = self.wide(self.collection), real_now()
-        late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
-        found = list(
-            rows.find(late, {"_id": 1, "untold_since": 1}, batch_size=most).sort("untold_since", 1).limit(most)
-        )
-        UNTOLD.labels(self.service).set(len(found))
-        UNTOLD_AGE.labels(self.service).set((now - found[0]["untold_since"]).total_seconds() if found else 0)
-        if not found:
-            return []
-        claim, keys = secrets.token_hex(8), [row["_id"] for row in found]
-        rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
-        mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
+        rows, mine = self.wide(self.collection), []
+        while not mine:  # where another was first with all of these, there may be more behind them
+            now = real_now()
+            late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
+            found = list(
+                rows.find(late, {"_id": 1, "untold_since": 1}, batch_size=most).sort("untold_since", 1).limit(most)
+            )
+            UNTOLD.labels(self.service).set(len(found))
+            UNTOLD_AGE.labels(self.service).set((now - found[0]["untold_since"]).total_seconds() if found else 0)
+            if not found:
+                return []
+            claim, keys = secrets.token_hex(8), [row["_id"] for row in found]
+            rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
+            mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
         return [(row["_id"], [entry for entry in row["history"] if entry["n"] > row["told"]]) for row in mine]
 
     # -- forget ---------------------------------------------------------------------------------------------------
 
-    def forget(self, record: Record, reason: str) -> list[str]:
-        """Erase the words and salts of a record; gives the photos that were among them. Safe to repeat."""
-        rows, photos = self.database[f"{self.collection}_words"], []
-        for row in rows.find({"record": f"{record.district}/{record.id}"}):
-            if row.get("erased"):
-                continue
-            photos += row.get("photos", {}).get("text", [])
-            erased = {"said": {}, "photos": {"text": []}, "erased": {"at": self.now(), "reason": reason}}
-            rows.update_one({"_id": row["_id"]}, {"$set": erased})
-        return photos
+    def forget(self, record: Record, reason: str) -> None:
+        """Erase the words and salts of a record, and leave when and why. Safe to repeat."""
+        erased = {"said": {}, "erased": {"at": self.now(), "reason": reason}}
+        asked = {"_id": {"$in": list(record.refs)}, "erased": None}
+        self.database[f"{self.collection}_words"].update_many(asked, {"$set": erased, "$unset": {"photos": ""}})

@@ -49,7 +49,6 @@ class Listening(SharedExtension):
     def __init__(self):
         super().__init__()
         self.entrypoints: dict[str, Any] = {}
-        self.connection = None
         self.stopping = self.broken = False
         self.writing = Semaphore()
 
@@ -61,10 +60,6 @@ class Listening(SharedExtension):
         if self.entrypoints:
             self.process.listening[self.queue] = False
             self.container.spawn_managed_thread(self.run)
-            self.container.spawn_managed_thread(self.beat)
-
-    def stop(self) -> None:
-        self.stopping = True
 
     def run(self) -> None:
         pause = 0.2
@@ -75,45 +70,52 @@ class Listening(SharedExtension):
                     channel = connection.channel()
                     channel.basic_qos(0, WORKERS[self.half], False)
                     channel.basic_consume(self.queue, callback=partial(self.on_message, channel))
-                    self.connection, self.broken, pause = connection, False, 0.2
-                    self.process.listening[self.queue] = True
+                    self.process.listening[self.queue], self.broken, pause = True, False, 0.2
                     log("listening", queue=self.queue)
                     while not self.stopping and not self.broken:
                         with suppress(TimeoutError):
                             connection.drain_events(timeout=1)
+                        # Raises when the broker has been silent for two heartbeats, though the connection seems open.
+                        with self.writing:
+                            connection.heartbeat_check()
             except Exception as error:
                 log("not listening", queue=self.queue, why=f"{type(error).__name__}: {error}"[:200])
                 eventlet.sleep(pause * random.uniform(0.5, 1))
                 pause = min(pause * 2, 2)
             finally:
-                self.connection, self.process.listening[self.queue] = None, False
-
-    def beat(self) -> None:
-        while not self.stopping:
-            eventlet.sleep(5)
-            with suppress(*GONE), self.writing:
-                self.connection.heartbeat_check()
+                self.process.listening[self.queue] = False
 
     def on_message(self, channel: Any, message: Any) -> None:
         routed = message.delivery_info["routing_key"].partition(".")[2]
         name = routed if self.half == "calls" else message.properties.get("type")
         entrypoint = self.entrypoints.get(name) or next(iter(self.entrypoints.values()))
         try:
-            entrypoint.on_message(message, partial(self.acknowledge, channel, message), name)
+            entrypoint.on_message(Came(message, name, partial(self.settle, channel.basic_ack, message.delivery_tag)))
         except Exception as error:
             # Rubbish from outside must not end the process: the broker parks it, or drops it if it was a question.
             log("rubbish", queue=self.queue, **frames(error))
-            with suppress(*GONE), self.writing:
-                channel.basic_reject(message.delivery_tag, requeue=False)
+            self.settle(channel.basic_reject, message.delivery_tag, requeue=False)
 
-    def acknowledge(self, channel: Any, message: Any) -> None:
-        """Tell the broker that this message is done with; where the connection is gone it will come again."""
+    def settle(self, act: Callable, tag: int, **options: Any) -> None:
+        """Tell the broker what became of a message; where the connection is gone it will come again."""
         with suppress(*GONE), self.writing:
-            channel.basic_ack(message.delivery_tag)
+            act(tag, **options)
+
+
+class Came:
+    """A message on its way through a worker pool, with what has been read of it so far."""
+
+    def __init__(self, message: Any, name: str, done: Callable[[], None]):
+        self.message, self.name, self.done, self.began = message, name, done, time.perf_counter()
+        self.headers, self.properties = message.headers or {}, message.properties
+        self.deadline, self.caller, self.fact = time.time() + FACT_SECONDS, Caller(), {}
 
 
 class Ear(Entrypoint):
-    """An entrypoint for one call or fact; methods stay as they are written."""
+    """An entrypoint for one call or fact; methods stay as they are written.
+
+    A subclass says how to ``read`` what came, as ``(args, order)`` of the method, and how to ``finish`` it.
+    """
 
     listening = Listening()
 
@@ -125,43 +127,48 @@ class Ear(Entrypoint):
         self.listening.entrypoints[self.of.name] = self
 
     def stop(self) -> None:
-        self.listening.stop()
+        self.listening.stopping = True
 
-    def work(self, args: tuple, order: dict, caller: Caller, deadline: float, after: Callable) -> None:
-        """Have a worker handle it, with ``after(result, error)`` at its end."""
-        context = {"caller": caller, "deadline": deadline}
+    def on_message(self, came: Came) -> None:
+        """Have a worker handle what came; what comes of it, or of reading it, ends in ``finish``."""
+        try:
+            args, order = self.read(came)
+        except Exception as error:
+            self.finish(came, None, error)
+            return
 
         def handle_result(worker_ctx: Any, result: Any, exc_info: Any) -> tuple:
-            after(result, exc_info[1] if exc_info else None)
+            self.finish(came, result, exc_info[1] if exc_info else None)
             return None, None
 
+        context = {"caller": came.caller, "deadline": came.deadline}
         self.container.spawn_worker(self, args, order, context, handle_result)
 
 
 class Answer(Ear):
     """``@rpc(call)``: loads the order and dumps the answer by contract, refuses whom the call is not for."""
 
-    def on_message(self, message: Any, done: Callable, name: str) -> None:
-        headers, began, caller = message.headers or {}, time.perf_counter(), Caller()
-        deadline = float(headers.get("deadline") or time.time() + FACT_SECONDS)
-        if time.time() > deadline:
-            # Nobody waits any more: no work is done for someone who has left.
-            done()
-            handled(self.of.service, name, "left", began, trace=trace_id(headers.get("traceparent")))
+    def on_message(self, came: Came) -> None:
+        came.deadline = float(came.headers.get("deadline") or came.deadline)
+        if time.time() < came.deadline:
+            super().on_message(came)
             return
-        try:
-            caller = Caller.from_message(message.properties.get("user_id"), headers)
-            if name != self.of.name:
-                raise NotFound(f"没有这个办法({name}) / No such call ({name})")
-            caller.must(self.of.needs)
-            order = self.of.load(json.loads(message.body))
-        except Exception as error:
-            refused = Invalid("不是 JSON / This is not JSON") if isinstance(error, ValueError) else error
-            self.reply(message, done, began, caller, None, refused)
-            return
-        self.work((), order, caller, deadline, partial(self.reply, message, done, began, caller))
+        # Nobody waits any more: no work is done for someone who has left.
+        came.done()
+        handled(self.of.service, came.name, "left", came.began, trace=trace_id(came.headers.get("traceparent")))
 
-    def reply(self, message: Any, done: Callable, began: float, caller: Caller, result: Any, error: Any) -> None:
+    def read(self, came: Came) -> tuple[tuple, dict]:
+        came.caller = Caller.from_message(came.properties.get("user_id"), came.headers)
+        if came.name != self.of.name:
+            raise NotFound(f"没有这个办法({came.name}) / No such call ({came.name})")
+        came.caller.must(self.of.needs)
+        try:
+            order = json.loads(came.message.body)
+        except ValueError:
+            raise Invalid("不是 JSON / This is not JSON") from None
+        return (), self.of.load(order)
+
+    def finish(self, came: Came, result: Any, error: Any) -> None:
         try:
             outcome, body = "ok", None if error else {"ok": self.of.dump(result)}
         except Exception as undumped:
@@ -172,58 +179,55 @@ class Answer(Ear):
             body = {"refused": error.to_message()} if isinstance(error, Refusal) else {"fault": outcome}
             if "fault" in body:
                 log("fault", service=self.of.service, method=self.of.name, **frames(error))
-        if message.properties.get("reply_to"):
-            self.container.process.answer(
-                message.properties["reply_to"], message.properties.get("correlation_id"), body
-            )
-        done()
+        if reply_to := came.properties.get("reply_to"):
+            self.container.process.answer(reply_to, came.properties.get("correlation_id"), body)
+        came.done()
+        caller = came.caller
         who = {"district": caller.district or None, "actor": caller.actor or None, "trace": trace_id(caller.trace)}
-        handled(self.of.service, self.of.name, outcome, began, **who)
+        handled(self.of.service, self.of.name, outcome, came.began, **who)
 
 
 class Hear(Ear):
     """``@on(fact)``: acknowledged when handled; retried through the broker's delay, or parked with its reason."""
 
-    def on_message(self, message: Any, done: Callable, name: str) -> None:
-        began, fact, told_by = time.perf_counter(), {}, message.properties.get("user_id")
-        try:
-            fact = json.loads(message.body)
-            source = str(fact["source"]).strip("/")
-            if not name == fact["type"] == self.of.name or source != self.of.service:
-                raise ValueError(f"nobody here hears {name} of {source}")
-            # Told by its own service; put back by ourselves when it comes again; or replayed by an operator.
-            if told_by not in (source, self.container.service_name, "operator"):
-                raise ValueError(f"{told_by} does not tell this")
-            if errors := self.of.carries.validate(fact["data"]):
-                raise ValueError(f"does not fit its contract: {errors}")
-            caller = Caller(fact["district"], fact["actor"], trace=fact["traceparent"])
-        except Exception as error:
-            self.finish(message, done, began, fact if isinstance(fact, dict) else {}, None, error)
-            return
-        self.work((fact,), {}, caller, time.time() + FACT_SECONDS, partial(self.finish, message, done, began, fact))
+    def read(self, came: Came) -> tuple[tuple, dict]:
+        fact, told_by = came.fact, came.properties.get("user_id")
+        fact.update(json.loads(came.message.body))
+        source = str(fact["source"]).strip("/")
+        if not came.name == fact["type"] == self.of.name or source != self.of.service:
+            raise ValueError(f"nobody here hears {came.name} of {source}")
+        # Told by its own service; put back by ourselves when it comes again; or replayed by an operator.
+        if told_by not in (source, self.container.service_name, "operator"):
+            raise ValueError(f"{told_by} does not tell this")
+        if errors := self.of.carries.validate(fact["data"]):
+            raise ValueError(f"does not fit its contract: {errors}")
+        came.caller = Caller(fact["district"], fact["actor"], trace=fact["traceparent"])
+        return (fact,), {}
 
-    def finish(self, message: Any, done: Callable, began: float, fact: dict, result: Any, error: Any) -> None:
-        service, headers = self.container.service_name, message.headers or {}
+    def finish(self, came: Came, result: Any, error: Any) -> None:
         outcome = "ok" if error is None else "again" if is_passing(error) else "parked"
         try:
             if error is not None:
-                attempt = int(headers.get("x-attempt") or 0)
-                wait = WAITS[min(attempt, len(WAITS) - 1)]
-                why = {"x-reason": f"{type(error).__name__}: {error}"[:500], "x-parked-at": time.time()}
-                kept = {name: message.properties.get(name) for name in ("message_id", "type")}
-                kept |= {"delivery_mode": 2, "application_headers": {"x-attempt": attempt + 1, **why}}
-                if outcome == "again":
-                    kept["expiration"] = str(int(wait * random.uniform(0.5, 1)))
-                else:
-                    log("parked", service=service, id=fact.get("id"), **frames(error))
-                key = str(wait) if outcome == "again" else "parked"
-                self.container.process.teller.say([(f"{service}.wait", key, message.body, kept)])
-            done()
+                self.put_aside(came, error, outcome)
+            came.done()
         except Exception as failed:
             # It could not be put aside, so all that is unacknowledged shall come again, by a connection made anew.
             outcome, self.listening.broken = f"{outcome}, {type(failed).__name__}", True
-        trace = trace_id(str(fact.get("traceparent")))
-        handled(service, f"on {self.of.name}", outcome, began, trace=trace, id=fact.get("id"))
+        known = {"id": came.fact.get("id"), "trace": trace_id(str(came.fact.get("traceparent")))}
+        handled(self.container.service_name, f"on {self.of.name}", outcome, came.began, **known)
+
+    def put_aside(self, came: Came, error: Exception, outcome: str) -> None:
+        service, attempt = self.container.service_name, int(came.headers.get("x-attempt") or 0)
+        why = {"x-reason": f"{type(error).__name__}: {error}"[:500], "x-parked-at": time.time()}
+        kept = {name: came.properties.get(name) for name in ("message_id", "type")}
+        kept |= {"delivery_mode": 2, "application_headers": {"x-attempt": attempt + 1, **why}}
+        key = outcome
+        if outcome == "again":
+            wait = WAITS[min(attempt, len(WAITS) - 1)]
+            key, kept["expiration"] = str(wait), str(int(wait * random.uniform(0.5, 1)))
+        else:
+            log("parked", service=service, id=came.fact.get("id"), **frames(error))
+        self.container.process.teller.say([(f"{service}.wait", key, came.message.body, kept)])
 
 
 rpc, on, timer = Answer.decorator, Hear.decorator, Timer.decorator

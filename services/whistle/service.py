@@ -82,5 +82,8 @@ class WhistleService:
             self.photos.enter(row["district"]).look_at(self.blobs, row)
 
     def forget(self, record, reason):
-        for digest in self.photos.drop(self.whistles.forget(record, reason)):
+        photos = [digest for said in record.words.values() for digest in said.get("photos", ())]
+        self.photos.look_soon(photos)
+        self.whistles.forget(record, reason)
+        for digest in self.photos.drop(photos):
             self.photos.delete(self.blobs, digest)

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 import pika
@@ -115,8 +116,6 @@ class Belfry:
 
     def outcomes(self, id: str) -> list[tuple[float, str]]:
         """Give when and how each handling of a fact ended."""
-        from datetime import datetime
-
         lines = [line for line in self.log() if line.get("id") == id]
         return [(datetime.fromisoformat(line["at"]).timestamp(), line["outcome"]) for line in lines]
 
@@ -148,10 +147,11 @@ def a_fact(
 
 
 def tell(settings, user: str, facts: list[dict | tuple[dict, bytes]], uri: str | None = None) -> list[str]:
-    """Publish facts in a user's name, each confirmed; a pair gives the body that goes instead of the fact's own."""
+    """Publish facts in a user's name; a pair gives the body that goes instead of the fact's own."""
     with pika.BlockingConnection(pika.URLParameters(uri or settings.amqp_uri(user))) as connection:
         channel, ids = connection.channel(), []
-        channel.confirm_delivery() if len(facts) < 100 else channel.tx_select()
+        if len(facts) < 100:
+            channel.confirm_delivery()  # a crowd goes without: closing waits for the broker, and the tests count
         for each in facts:
             fact, body = each if isinstance(each, tuple) else (each, json.dumps(each).encode())
             properties = pika.BasicProperties(
@@ -160,6 +160,4 @@ def tell(settings, user: str, facts: list[dict | tuple[dict, bytes]], uri: str |
             key = f"{fact['type']}.{fact['district']}.all"
             channel.basic_publish(f"{fact['source'].strip('/')}.events", key, body, properties)
             ids.append(fact["id"])
-        if len(facts) >= 100:
-            channel.tx_commit()
     return ids

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fault.harm import CATCH_UP, MARGIN, PATIENCE, Writers, is_well, kill_and_wait, parked, recount
 
-QUICK = ["whistle", "gateway", "broker", "database", "figures"]
+QUICK = {"whistle": 2, "gateway": 2, "broker": 1, "database": 2, "figures": 2}  # how often, in the quick form
 EVERY = ["identity", "roster", *QUICK]
 COLUMNS = ("victim", "writes", "kills", "retries", "longest", "caught_up", "lost", "twins", "wrong")
 
@@ -56,7 +56,7 @@ def nothing_is_lost(found: dict, writes: int) -> None:
 
 @pytest.mark.parametrize("victim", QUICK)
 def test_nothing_promised_is_lost_when_a_process_is_killed(platform, tmp_path, table, victim):
-    found = kill_while_writing(platform, tmp_path / "book", victim, writes=120, kills=2, clients=6)
+    found = kill_while_writing(platform, tmp_path / "book", victim, writes=120, kills=QUICK[victim], clients=6)
     table.append(found)
     nothing_is_lost(found, 120)
     # A process that is killed takes what it was asked with it: clients must have seen that, or nothing was tried.
@@ -89,7 +89,7 @@ def test_a_recount_finds_what_was_promised_and_is_not_there(platform, tmp_path):
         return recount(platform.url, other, "--limit", "1")
 
     lost = kept | {"id": never, "order": kept["order"] | {"id": never}}
-    assert judged(lost | {"status": "asked"}, lost)["lost"] == 2
+    assert judged(lost | {"status": "asked"}, lost)["lost"] == 1
     changed = kept | {"order": kept["order"] | {"title": "另一个标题"}}
     assert judged(changed)["lost"] == 1
     settled = kept | {"path": f"/v1/whistles/{kept['id']}/settlements", "order": {"settlement": never, "note": ""}}

@@ -104,7 +104,7 @@ def test_a_changed_step_is_named(mongo, whistles, wmy, settled, what):
         assert any(f"whistle/{settled}/1 (blown)" in line for line in found(mongo))
         trace = wmy.get(f"/v1/whistles/{settled.partition('/')[2]}/history").json()
         assert not trace["whole"] and f"whistle/{settled}/1 (blown)" in trace["broken"]
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_changed_step_whose_chain_was_forged_anew_differs_from_what_was_told(mongo, whistles, settled):
@@ -119,7 +119,7 @@ def test_a_changed_step_whose_chain_was_forged_anew_differs_from_what_was_told(m
         store = Whistles(mongo["huying_whistle"], Caller("110102"), clock.now)
         assert proof.trace(store, settled.partition("/")[2])["whole"], "by itself it looks whole: only a witness knows"
         assert any(line.startswith(f"whistle/{settled}/1:") for line in found(mongo))
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def cut(row: dict, length: int) -> dict:
@@ -137,7 +137,7 @@ def test_a_missing_end_is_named(mongo, whistles, settled):
     with tampered(whistles, {"_id": settled}) as row:
         whistles.update_one({"_id": settled}, {"$set": {"history": row["history"][:-1]}})
         assert any(f"whistle/{settled}:" in line and "its end is missing" in line for line in found(mongo))
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_an_end_that_was_cut_off_cleanly_is_missed_by_the_witness(mongo, whistles, settled):
@@ -146,7 +146,7 @@ def test_an_end_that_was_cut_off_cleanly_is_missed_by_the_witness(mongo, whistle
         assert any(line.startswith(f"whistle/{settled}/4:") for line in found(mongo))
         whistles.update_one({"_id": settled}, {"$set": cut(row, 2)})
         assert {line.partition(":")[0] for line in found(mongo)} >= {f"whistle/{settled}/3", f"whistle/{settled}/4"}
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_an_erasure_that_was_cut_off_cleanly_is_missed_by_the_witness(mongo, whistles, words, wmy, sign_in):
@@ -171,28 +171,28 @@ def test_two_steps_that_changed_places_are_named(mongo, whistles, settled):
         steps[1]["n"], steps[2]["n"] = 2, 3
         whistles.update_one({"_id": settled}, {"$set": {"history": steps}})
         assert any(line.startswith(f"whistle/{settled}/2 ") for line in found(mongo))
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_changed_state_is_named(mongo, whistles, settled):
     with tampered(whistles, {"_id": settled}):
         whistles.update_one({"_id": settled}, {"$set": {"state.stage": "blown"}})
         assert any(f"whistle/{settled}:" in line and "its state is not" in line for line in found(mongo))
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_record_moved_to_another_district_is_named(mongo, whistles, settled, sjy):
     with tampered(whistles, {"_id": settled}):
         whistles.update_one({"_id": settled}, {"$set": {"district": "110107"}})
         assert any(f"whistle/{settled}" in line for line in found(mongo)), "it is listed in a district it is not of"
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_changed_text_is_named(mongo, words, settled):
     with tampered(words, {"record": settled, "said.title": {"$exists": True}}) as row:
         words.update_one({"_id": row["_id"]}, {"$set": {"said.title.text": "另一个标题"}})
         assert any(f"whistle/{settled}/1 (blown)" in line and "title" in line for line in found(mongo))
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_texts_that_went_without_an_erasure_are_named(mongo, words, settled):
@@ -201,7 +201,7 @@ def test_texts_that_went_without_an_erasure_are_named(mongo, words, settled):
         assert any(f"whistle/{settled}/4 (settled)" in line for line in found(mongo))
         words.insert_one(row | {"said": {}, "erased": {"at": row["at"], "reason": "requested"}})
         assert any(f"whistle/{settled}" in line for line in found(mongo)), "no step says that they were erased"
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_whole_record_that_is_gone_is_missed_by_the_witness(mongo, whistles, words, settled):
@@ -209,7 +209,7 @@ def test_a_whole_record_that_is_gone_is_missed_by_the_witness(mongo, whistles, w
         whistles.delete_one({"_id": settled})
         missed = {line.partition(":")[0] for line in found(mongo)}
         assert missed >= {f"whistle/{settled}/{n}" for n in (1, 3, 4)}
-    assert found(mongo) == []
+    assert not [line for line in found(mongo) if settled in line], "put back, and whole again"
 
 
 def test_a_person_who_is_gone_from_the_people_is_missed(mongo, sign_in):

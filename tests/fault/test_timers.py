@@ -1,0 +1,107 @@
+"""Three replicas of one service and no leader: each deadline fires once, and each tells its share, whoever dies."""
+
+import signal
+import time
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from deploy import topology
+from services import proof
+from shared import ledger
+from shared.caller import Caller
+from shared.running import clock, real_now
+from tests.fault.belfry import DISTRICT
+from tests.fault.bell.contract import fired, hung
+from tests.fault.bell.store import Deadlines
+from tests.make import eventually, fresh
+
+HUNG, UNTOLD = 200, 1_000
+TIMER = Caller(DISTRICT, "timer", ("timer",))
+
+
+@pytest.fixture
+def three(belfry):
+    """Three replicas of the bell, on an empty database."""
+    belfry.stop()
+    for collection in ("deadlines", "strokes"):
+        belfry.database[collection].delete_many({})
+    Deadlines.prepare(belfry.database)
+    belfry.start(3)
+    yield belfry
+    belfry.stop()
+
+
+def hang(belfry, ids: list[str], *facts) -> None:
+    """Record deadlines as the service would, and leave them to be told by whoever finds them."""
+    deadlines = Deadlines(belfry.database, TIMER, clock.now)
+    for number, id in enumerate(ids):
+        deadlines.begin(id, lambda state, number=number, **_: [fact(number=number) for fact in facts])
+
+
+def heard(belfry) -> list[str]:
+    return [row["_id"] for row in belfry.database["strokes"].find({}, {"_id": 1})]
+
+
+def test_each_deadline_fires_once_though_a_replica_is_killed_in_the_middle(three):
+    ids = [fresh() for _ in range(HUNG)]
+    rows = three.database["deadlines"]
+    hang(three, ids, hung)
+    eventually(lambda: rows.count_documents({"state.is_open": False}) > 20, 30, every=0.02)
+    victim = three.replicas[-1]
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(10)
+    assert rows.count_documents({"state.is_open": True}) > 0, "it was killed too late: nothing was due any more"
+    eventually(lambda: rows.count_documents({"state.is_open": True}) == 0, 60)
+    for row in rows.find({}):
+        assert [entry["fact"] for entry in row["history"]] == ["hung", "fired"], row["_id"]
+    assert rows.count_documents({}) == HUNG
+    # Told by the survivors even where the victim had recorded and not yet told; in effect once.
+    eventually(lambda: len(heard(three)) == HUNG, 20)
+    assert sorted(heard(three)) == sorted(f"bell/{DISTRICT}/{id}/2" for id in ids)
+    eventually(lambda: rows.count_documents({"untold_since": {"$exists": True}}) == 0, 20)
+    assert all(row["told"] == row["version"] for row in rows.find({}, {"told": 1, "version": 1}))
+    assert not [broken for _, broken in proof.every(Deadlines(three.database, TIMER, clock.now)) if broken]
+
+
+def test_three_replicas_tell_what_is_untold_each_a_share(three, monkeypatch):
+    ids = [fresh() for _ in range(UNTOLD)]
+    # Not yet late while they are written, and all late at the same moment.
+    monkeypatch.setattr(ledger, "real_now", lambda: real_now() + timedelta(hours=1))
+    hang(three, ids, hung, fired)
+    before = published(three)
+    rows = three.database["deadlines"]
+    rows.update_many({"told": 0}, {"$set": {"untold_since": real_now() - timedelta(hours=1)}})
+    eventually(lambda: len(heard(three)) == UNTOLD, 60)
+    eventually(lambda: rows.count_documents({"untold_since": {"$exists": True}}) == 0, 20)
+    assert sorted(heard(three)) == sorted(f"bell/{DISTRICT}/{id}/2" for id in ids)
+    assert all(row["told"] == 2 for row in rows.find({}, {"told": 1}))
+
+    def told() -> dict[int, int]:
+        return {pid: count - before.get(pid, 0) for pid, count in published(three).items()}
+
+    # The broker counts what each connection published, some seconds behind.
+    eventually(lambda: sum(told().values()) >= 2 * UNTOLD, 20, every=0.5)
+    time.sleep(2)
+    shares = told()
+    assert all(shares[replica.pid] > 0 for replica in three.replicas[-3:]), f"one did nothing: {shares}"
+    # A share is claimed by one guarded write, so hardly anything is told by two of them.
+    assert sum(shares.values()) < 2 * UNTOLD * 1.1, shares
+
+
+def published(belfry) -> dict[int, int]:
+    """Give how many messages each replica has published with confirms, that is told, by the broker's own count."""
+    ports = {
+        each.laddr.port: replica.pid
+        for replica in belfry.replicas
+        if replica.poll() is None
+        for each in psutil.Process(replica.pid).net_connections("tcp")
+        if each.raddr
+    }
+    found = {replica.pid: 0 for replica in belfry.replicas if replica.poll() is None}
+    for channel in topology.Management(belfry.settings.management()).ask("GET", "channels"):
+        port = (channel.get("connection_details") or {}).get("peer_port")
+        if port in ports and channel.get("confirm"):
+            found[ports[port]] += (channel.get("message_stats") or {}).get("publish", 0)
+    return found

@@ -1,0 +1,249 @@
+"""What we publish is what we do: every operation, as every role, with good and bad orders made from our own OpenAPI."""
+
+import io
+import json
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as some
+from PIL import Image
+from schemathesis import checks as general
+from schemathesis.generation.modes import GenerationMode
+from schemathesis.specs.openapi import checks as openapi
+
+from shared.contracts.permissions import ROLES
+from tests.make import Client, a_blow, eventually, fresh
+
+# A district of its own, so that whatever is tried here disturbs nobody else's tests.
+DISTRICT = "110109"
+PEOPLE = {
+    "resident": "", "secretary": "", "street": "", "specialist": "chengguan", "district": "", "observer": "",
+}  # fmt: skip
+CHECKS = [
+    general.not_a_server_error,
+    openapi.status_code_conformance,
+    openapi.content_type_conformance,
+    openapi.response_headers_conformance,
+    openapi.response_schema_conformance,
+]
+# An answer without an end, and an end of one's own session: each is tried by hand below.
+BY_HAND = {"stream.listen", "identity.sign_out"}
+
+
+class Stage:
+    """Somebody of each role in a district of their own, and things there for them to act on."""
+
+    def __init__(self, url: str, operator: Client):
+        self.url, self.clients, self.ids = url, {"operator": operator, "nobody": Client(url)}, {}
+        assert operator.post("/v1/districts", {"code": DISTRICT}).status_code == 201
+        rows = operator.get("/v1/divisions", params={"under": DISTRICT, "limit": 1000}).json()["items"]
+        self.community = next(row["code"] for row in rows if row["level"] == "community")
+        for role in PEOPLE:
+            self.clients[role] = self.admit(role)[0]
+        secretary = self.clients["secretary"]
+        eventually(lambda: secretary.post("/v1/whistles", self.blow()).status_code == 201)
+        self.blown, self.attended, self.settled = self.whistle(0), self.whistle(1), self.whistle(2)
+        self.victim = self.admit("observer")[1]
+        self.photo = self.upload().json()["digest"]
+
+    def admit(self, role: str) -> tuple[Client, str]:
+        id, unit = fresh(), self.community if role in ("secretary", "resident") else DISTRICT
+        unit = self.community[:9] + "000" if role == "street" else unit
+        order = {"id": id, "district": DISTRICT, "login": f"o-{id[:13]}", "name": "试验员", "password": f"口令{id}"}
+        order |= {"roles": [role], "unit": unit, "department": PEOPLE[role]}
+        assert self.clients["operator"].post("/v1/people", order).status_code == 201
+        return Client(self.url, order["login"], order["password"]), id
+
+    def blow(self, **changes) -> dict:
+        return a_blow(community=self.community, **changes)
+
+    def whistle(self, steps: int) -> str:
+        """Blow a whistle and take it some steps on; gives its id."""
+        secretary, id = self.clients["secretary"], fresh()
+        assert secretary.post("/v1/whistles", self.blow(id=id)).status_code == 201
+        if steps > 0:
+            assert self.clients["specialist"].post(f"/v1/whistles/{id}/reports", {"report": fresh()}).ok
+        if steps > 1:
+            assert secretary.post(f"/v1/whistles/{id}/settlements", {"settlement": fresh()}).ok
+        return id
+
+    def upload(self):
+        out = io.BytesIO()
+        Image.new("RGB", (8, 8), (200, 30, 60)).save(out, "PNG")
+        secretary = self.clients["secretary"]
+        return secretary.session.post(
+            self.url + "/v1/photos", data=out.getvalue(), headers={"Content-Type": "image/png"}, timeout=30
+        )
+
+
+@pytest.fixture(scope="module")
+def stage(url, sign_in) -> Stage:
+    return Stage(url, sign_in("operator"))
+
+
+@pytest.fixture(scope="module")
+def published(url):
+    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+def operations(published) -> dict:
+    return {found.ok().definition.raw["operationId"]: found.ok() for found in published.get_all_operations()}
+
+
+def paths_of(stage: Stage, name: str):
+    """Give the path's parameters that stand for something that is there."""
+    if name == "identity.revoke":
+        return [{"id": stage.victim}]
+    if name == "photos.show":
+        return [{"digest": stage.photo}]
+    return [{"id": id} for id in (stage.blown, stage.attended, stage.settled)]
+
+
+def cases(stage: Stage, role: str, name: str, operation):
+    """Give good and bad orders of one operation, half of them about what is there."""
+    # The clock may be moved, but not by a year while other tests look at it.
+    fixed = {"body": {"forward": 0.5, "speed": 1}} if (role, name) == ("operator", "roster.move_clock") else {}
+    made = []
+    for mode in GenerationMode:
+        if fixed and mode is GenerationMode.NEGATIVE:
+            continue
+        made.append(operation.as_strategy(generation_mode=mode, **fixed))
+        if operation.path_parameters:
+            made += [
+                operation.as_strategy(generation_mode=mode, path_parameters=path, **fixed)
+                for path in paths_of(stage, name)
+            ]
+    return some.one_of(made)
+
+
+def tried(stage: Stage, published, role: str, most: int, by_chance: bool) -> dict[str, set[int]]:
+    """Try every operation as one role; gives the statuses that each answered with."""
+    statuses: dict[str, set[int]] = {}
+    client = stage.clients[role]
+    header = client.session.headers.get("Authorization")
+    for name, operation in operations(published).items():
+        if name in BY_HAND:
+            continue
+        needs = operation.definition.raw.get("x-permission")
+        # Where a role is refused whatever it says, a few are enough.
+        count = most if needs is None or needs in ROLES.get(role, ()) else max(2, most // 5)
+
+        @settings(
+            max_examples=count,
+            deadline=None,
+            database=None,
+            derandomize=not by_chance,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=cases(stage, role, name, operation))
+        def try_one(case, name=name):
+            case.headers.pop("Authorization", None)
+            answer = case.call(base_url=stage.url, headers={"Authorization": header} if header else {}, timeout=30)
+            statuses.setdefault(name, set()).add(answer.status_code)
+            assert answer.status_code not in (500, 503), answer.text
+            case.validate_response(answer, checks=CHECKS)
+
+        try_one()
+    return statuses
+
+
+@pytest.mark.parametrize("role", ["nobody", *PEOPLE, "operator"])
+def test_whatever_is_asked_by_this_role_is_answered_as_published(stage, published, role):
+    statuses = tried(stage, published, role, most=10, by_chance=False)
+    assert set(statuses) == set(operations(published)) - BY_HAND
+    for name, operation in operations(published).items():
+        needs = operation.definition.raw.get("x-permission")
+        if name in BY_HAND or needs is None:
+            continue
+        good = {status for status in statuses[name] if 200 <= status < 300}
+        if role == "nobody":
+            assert statuses[name] <= {401, 413}, f"{name} is open to nobody in particular"
+        elif needs not in ROLES[role]:
+            assert not good and 403 in statuses[name], f"{role} may not {needs}: {statuses[name]}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("role", ["nobody", *PEOPLE, "operator"])
+def test_whatever_is_asked_by_this_role_by_chance_is_answered_as_published(stage, published, role):
+    tried(stage, published, role, most=150, by_chance=True)
+
+
+def test_each_operation_succeeds_for_somebody_who_may(stage, published, url):
+    """One good order for each operation, checked against what is published about its answer."""
+    who, one_more = stage.clients, stage.admit("secretary")[0]
+    renewal = stage.admit("observer")[0].signed["renewal"]
+    password = f"口令{fresh()}"
+    person = {"id": fresh(), "district": DISTRICT, "login": f"o-{fresh()[:13]}", "name": "新来的", "password": password}
+    person |= {"roles": ["observer"], "unit": DISTRICT}
+    today = who["observer"].get("/v1/clock").json()["now"][:10]
+    change = {"change": fresh(), "settings": {"departments": ["chengguan", "zhujian"]}}
+    good = {
+        "identity.admit": lambda: who["operator"].post("/v1/people", person),
+        "identity.sign_in": lambda: who["nobody"].post(
+            "/v1/sessions", {"login": person["login"], "password": password}
+        ),
+        "identity.renew": lambda: who["nobody"].post("/v1/sessions/renewals", {"renewal": renewal}),
+        "identity.me": lambda: who["resident"].get("/v1/me"),
+        "identity.revoke": lambda: who["district"].post(
+            f"/v1/people/{person['id']}/revocations", {"revocation": fresh(), "reason": "dismissed"}
+        ),
+        "identity.sign_out": lambda: one_more.delete("/v1/sessions/current"),
+        "roster.districts": lambda: who["resident"].get("/v1/districts"),
+        "roster.open_district": lambda: who["operator"].post("/v1/districts", {"code": DISTRICT}),
+        "roster.change_settings": lambda: who["district"].post("/v1/districts/current/settings", change),
+        "roster.divisions": lambda: who["resident"].get("/v1/divisions", params={"limit": 5}),
+        "roster.clock": lambda: who["resident"].get("/v1/clock"),
+        "roster.move_clock": lambda: who["operator"].post("/v1/clock", {"forward": 1}),
+        "whistle.blow": lambda: who["secretary"].post("/v1/whistles", stage.blow(photos=[stage.photo])),
+        "whistle.listing": lambda: who["observer"].get("/v1/whistles", params={"limit": 3}),
+        "whistle.get": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}"),
+        "whistle.trace": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}/history"),
+        "whistle.report": lambda: who["specialist"].post(
+            f"/v1/whistles/{stage.whistle(0)}/reports", {"report": fresh()}
+        ),
+        "whistle.settle": lambda: who["secretary"].post(
+            f"/v1/whistles/{stage.whistle(1)}/settlements", {"settlement": fresh(), "note": "好"}
+        ),
+        "whistle.erase": lambda: who["district"].post(
+            f"/v1/whistles/{stage.whistle(2)}/erasures", {"erasure": fresh(), "reason": "requested"}
+        ),
+        "figures.sums": lambda: who["observer"].get("/v1/figures"),
+        "figures.heard": lambda: who["observer"].get("/v1/figures/heard", params={"day": today, "fact": "blown"}),
+        "photos.keep": stage.upload,
+        "photos.show": lambda: who["observer"].get(f"/v1/photos/{stage.photo}", params={"size": "thumb"}),
+        "stream.listen": lambda: who["observer"].session.get(f"{url}/v1/stream", stream=True, timeout=10),
+    }
+    known = operations(published)
+    assert set(good) == set(known)
+    for name, act in good.items():
+        answer = act()
+        assert 200 <= answer.status_code < 300, f"{name}: {answer.status_code}"
+        if name == "stream.listen":
+            assert answer.headers["Content-Type"].startswith("text/event-stream")
+            answer.close()
+            continue
+        known[name].validate_response(answer)
+
+
+@pytest.mark.parametrize("role", ["nobody", *PEOPLE, "operator"])
+def test_the_stream_is_opened_by_those_who_may_listen(stage, url, role):
+    answer = stage.clients[role].session.get(f"{url}/v1/stream", stream=True, timeout=10)
+    may = "stream.listen" in ROLES.get(role, ())
+    assert answer.status_code == (401 if role == "nobody" else 200 if may else 403)
+    answer.close()
+
+
+def test_each_published_example_of_an_order_fits_its_own_schema(published):
+    import jsonschema
+
+    raw, seen = json.loads(json.dumps(published.raw_schema)), 0
+    for path in raw["paths"].values():
+        for operation in path.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                if "example" in media:
+                    jsonschema.validate(media["example"], media["schema"] | {"components": raw["components"]})
+                    seen += 1
+    assert seen >= 10
