@@ -22,7 +22,7 @@ from pymongo.errors import PyMongoError  # noqa: E402
 
 from deploy.catalogue import service_class, stores  # noqa: E402
 from services.process import Process  # noqa: E402
-from shared.running import log  # noqa: E402
+from shared.running import frames, log  # noqa: E402
 from shared.service import Half  # noqa: E402
 
 
@@ -74,12 +74,27 @@ def serve(service: type, kinds: list[type], half: str = "") -> None:
     told = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.ready() or told.send())
+    died: list[str] = []
+
+    def watch(pool: Half) -> None:
+        """End the process where a worker pool has died: whoever keeps it starts it anew."""
+        try:
+            pool.wait()
+        except Exception as error:
+            log("worker pool died", service=service.name, half=pool.half, **frames(error))
+            died.append(pool.half)
+            if not told.ready():
+                told.send()
+
+    for each in halves:
+        eventlet.spawn(watch, each)
     log("serving", service=service.name, half=half or None)
     told.wait()
     for each in halves:
         each.stop()
     process.finish()
     log("stopped", service=service.name)
+    sys.exit(1 if died else 0)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def create_app(config: dict[str, Any] | None = None, bus: Any = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
 
     parts = Parts(
-        bus=bus or Bus(config["AMQP_URI"], GATEWAY, config.get("PATIENCE", 5.0)),
+        bus=bus or Bus(config["AMQP_URI"], config.get("PATIENCE", 5.0)),
         sessions=Sessions(config["TOKEN_PUBLIC_KEY"]),
         limits=Limits(config.get("RATE_LIMITS", "")),
         streams=Streams(config.get("STREAMS_EACH", 10), config.get("STREAMS_MOST", 5000)),
@@ -124,18 +124,19 @@ def listen_to_the_bus(parts: Parts) -> None:
     def on_connected() -> None:
         parts.streams.begin_anew()
         # Not here: the bus waits for this to return before it gives us the first fact.
-        threading.Thread(target=load_revocations, args=(parts,), daemon=True).start()
+        threading.Thread(target=load_revocations, args=(parts, parts.sessions.ear), daemon=True).start()
 
-    parts.bus.watch(on_fact, on_connected)
+    # Without its ear a gateway cannot know who was revoked meanwhile: it refuses everybody until it knows again.
+    parts.bus.watch(on_fact, on_connected, parts.sessions.lose_ear)
 
 
-def load_revocations(parts: Parts, pause: float = 0.5) -> None:
-    """Ask identity whom to refuse, until it answers."""
-    while True:
+def load_revocations(parts: Parts, ear: int, pause: float = 0.5) -> None:
+    """Ask identity whom to refuse, until it answers or the ear that heard what came after is lost."""
+    while ear == parts.sessions.ear:
         try:
             caller = Caller(roles=(GATEWAY,), trace=running.new_trace())
             answer = parts.bus.ask(identity.revocations, {"since": parts.sessions.since()}, caller)
-            parts.sessions.load(answer["items"])
+            parts.sessions.load(answer["items"], ear)
             for revocation in answer["items"]:
                 parts.streams.revoke(revocation["subject"], parts.sessions.revoked.get(revocation["subject"], 0.0))
             return

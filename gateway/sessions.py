@@ -50,9 +50,19 @@ class Sessions:
     def __init__(self, public_key: bytes):
         self.key = load_pem_public_key(public_key)
         self.revoked: dict[str, float] = {}
-        self.is_loaded = False
+        # Which ear hears revocations, counted from 0, and for which of them identity's list was loaded.
+        self.ear, self.loaded_for = 0, -1
         # A signature is checked once for each token; its end and its revocation, each time.
         self.known: dict[str, Signed] = {}
+
+    @property
+    def is_loaded(self) -> bool:
+        """Say whether every revocation is known: the list is here, and whatever came after it was heard."""
+        return self.loaded_for == self.ear
+
+    def lose_ear(self) -> None:
+        """Know no more who is revoked, until the list is loaded for the next ear."""
+        self.ear += 1
 
     def read(self, token: str) -> Signed:
         """Read a token; raises ``Unauthenticated`` when it is not good, ``Unavailable`` while we cannot know."""
@@ -104,14 +114,14 @@ class Sessions:
         self.revoked[subject] = max(moment, self.revoked.get(subject, 0.0))
         return moment
 
-    def load(self, revocations: list[dict]) -> None:
-        """Take identity's list, and forget what can no longer matter."""
+    def load(self, revocations: list[dict], ear: int) -> None:
+        """Take identity's list, which was asked for while an ear heard, and forget what can no longer matter."""
         for revocation in revocations:
             self.hear(revocation["subject"], revocation["before"])
         oldest = time.time() - 2 * LONGEST_LIFE
         for subject in [subject for subject, moment in list(self.revoked.items()) if moment < oldest]:
             self.revoked.pop(subject, None)
-        self.is_loaded = True
+        self.loaded_for = max(self.loaded_for, ear)
 
     @staticmethod
     def since() -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import amqp
 import eventlet
 import pymongo
-from amqp.exceptions import AMQPError
 from eventlet import tpool
 from eventlet.queue import Empty, Full, LightQueue
 from eventlet.semaphore import Semaphore
@@ -18,8 +17,8 @@ from kombu.exceptions import OperationalError
 
 from shared.ledger import Ledger
 from shared.running import log
+from shared.service import GONE
 
-GONE = (OSError, AMQPError, OperationalError, AttributeError)  # what a connection that is dead may raise
 ASIDE = Semaphore(2)
 
 
@@ -37,14 +36,14 @@ class Speaker:
 
     def __init__(self, uri: str, confirm: bool):
         self.uri, self.confirm, self.connection, self.channel = uri, confirm, None, None
-        self.user = Connection(uri).userid
+        self.user, self.is_stale = Connection(uri).userid, False
         self.lock = Semaphore()
 
     def connect(self) -> None:
         self.connection = Connection(self.uri, connect_timeout=3, heartbeat=0)
         self.connection.connect()
         self.channel = self.connection.channel()
-        self.published, self.open, self.refused = 0, set(), False
+        self.published, self.open, self.refused, self.is_stale = 0, set(), False, False
         if self.confirm:
             self.channel.confirm_select()
             self.channel.events["basic_ack"].add(self.on_ack)
@@ -61,7 +60,8 @@ class Speaker:
         """Publish ``(exchange, key, body, properties)`` each; raises when the broker is away or has refused one."""
         with self.lock:
             try:
-                if self.channel is None:
+                if self.channel is None or self.is_stale:
+                    self.close()
                     self.connect()
                 self.refused = False
                 for exchange, key, body, properties in messages:
@@ -171,6 +171,14 @@ class Process:
         with eventlet.Timeout(2, False):
             while self.answers.qsize() or self.untold.qsize() or self.told or self.voice.lock.locked():
                 eventlet.sleep(0.02)
+
+    def set_listening(self, queue: str, listens: bool) -> None:
+        """Note whether a queue is consumed; who lost its broker there has no good connection to speak by either."""
+        self.listening[queue] = listens
+        if listens:
+            log("listening", queue=queue)
+        else:
+            self.voice.is_stale = self.teller.is_stale = True
 
     def watch_database(self) -> None:
         """Ask the database whether it is there, every second, so that readiness answers at once."""

@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from shared.errors import Unavailable
@@ -48,28 +48,23 @@ class Folder:
         self.root = root
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep bytes under a key; what is kept already stays as it is, since a key names its content."""
+        """Keep bytes under a key; keeping them again changes nothing, since a key names its content."""
         path = self.root / checked(key)
         with refusing(OSError):
-            if path.exists():
-                return
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-            try:
-                with open(handle, "wb") as file:
+            with tempfile.NamedTemporaryFile(prefix=".new-", dir=path.parent, delete=False) as file:
+                try:
                     file.write(data)
                     file.flush()
-                    os.fsync(handle)
-                os.replace(new, path)
-            except OSError:
-                os.unlink(new)
-                raise
-            for folder in (path.parent, self.root):
-                handle = os.open(folder, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
+                    os.fsync(file.fileno())
+                    os.replace(file.name, path)
                 finally:
-                    os.close(handle)
+                    Path(file.name).unlink(missing_ok=True)
+            for folder in (path.parent, self.root):
+                with ExitStack() as stack:
+                    handle = os.open(folder, os.O_RDONLY)
+                    stack.callback(os.close, handle)
+                    os.fsync(handle)
 
     def get(self, key: str) -> bytes:
         """Give the bytes of a key; raises ``KeyError`` when there are none."""

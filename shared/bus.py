@@ -16,6 +16,7 @@ from typing import Any
 
 import pika
 from pika.exceptions import AMQPError
+from pika.spec import Basic
 
 from shared.caller import Caller
 from shared.contract import Call
@@ -41,10 +42,11 @@ class Link:
     """
 
     def __init__(self, uri: str, purpose: str, opened: Callable[[Any], None], lost: Callable[[], None]):
-        self.parameters = pika.URLParameters(uri)
+        self.uri, self.parameters = uri, pika.URLParameters(uri)
         self.parameters.heartbeat = 20
         self.parameters.socket_timeout = self.parameters.stack_timeout = 4
         self.parameters.blocked_connection_timeout = 10
+        self.user = self.parameters.credentials.username
         self.purpose, self.opened, self.lost = purpose, opened, lost
         self.connected = self.closing = False
         self.thread = threading.Thread(target=self.run, name=purpose, daemon=True)
@@ -80,24 +82,17 @@ class Link:
         self.thread.join(3)
 
 
-class Bus:
+class Bus(Link):
     """A client's side of the bus; safe to call from many threads.
 
-    ``patience`` is how many seconds an asker waits at the most. Questions go out and answers come in by one connection;
-    every fact of every service comes in by another, through a queue that ends with it.
+    Questions go out and answers come in by this link, and ``patience`` is how many seconds an asker waits at the most;
+    every fact of every service comes in by another, ``watching``, through a queue that ends with it.
     """
 
     def __init__(self, uri: str, patience: float = 5.0):
-        self.uri, self.patience = uri, patience
-        self.user = pika.URLParameters(uri).credentials.username
+        self.patience, self.watching = patience, None
         self.waiting: dict[str, Future] = {}
-        self.asking = Link(uri, "asking", self.on_opened, self.on_lost)
-        self.watching: Link | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Say whether the bus is there just now."""
-        return self.asking.connected
+        super().__init__(uri, "asking", self.on_opened, self.on_lost)
 
     def ask(self, call: Call, order: dict, caller: Caller, patience: float | None = None) -> Any:
         """Ask a service and wait for its answer, shaped by contract.
@@ -134,15 +129,13 @@ class Bus:
         reply_to = f"{self.user}.{uuid.uuid4().hex}"
         channel.queue_declare(reply_to, exclusive=True, auto_delete=True)
         channel.queue_bind(reply_to, "replies", reply_to)
-        channel.add_on_return_callback(self.on_return)
+        channel.add_on_return_callback(self.on_answer)
         channel.basic_consume(reply_to, self.on_answer, auto_ack=True, exclusive=True)
         self.way = channel, reply_to
 
     def on_answer(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self.fill(properties.correlation_id, json.loads(body))
-
-    def on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self.fill(properties.correlation_id, None)
+        # A question that came back, for nobody was there to take it, has no answer.
+        self.fill(properties.correlation_id, None if isinstance(method, Basic.Return) else json.loads(body))
 
     def on_lost(self) -> None:
         for asked in list(self.waiting):
@@ -153,23 +146,17 @@ class Bus:
         if waiting := self.waiting.pop(asked, None):
             waiting.set_result(answer)
 
-    def watch(
-        self,
-        on_fact: Callable[[dict], None],
-        on_connected: Callable[[], None],
-        on_lost: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Hear every fact of every service.
+    def watch(self, on_fact: Callable, on_connected: Callable, on_lost: Callable = lambda: None) -> None:
+        """Hear every fact of every service: ``on_fact(envelope)``.
 
-        ``on_connected`` runs each time before the first one comes; ``on_lost`` each time none can come any more.
+        ``on_connected()`` runs each time before the first one comes, ``on_lost()`` each time that none comes any more.
         """
 
         def opened(channel: Any) -> None:
             name = f"{self.user}.{uuid.uuid4().hex}"
             channel.queue_declare(name, exclusive=True, auto_delete=True, arguments={"x-max-length": 20_000})
-            for page in CONTRACTS.values():
-                if page.facts:
-                    channel.queue_bind(name, f"{page.service}.events", "#")
+            for service in {fact.service for page in CONTRACTS.values() for fact in page.facts}:
+                channel.queue_bind(name, f"{service}.events", "#")
             on_connected()
             channel.basic_consume(name, on_message, auto_ack=True, exclusive=True)
 
@@ -183,5 +170,6 @@ class Bus:
 
     def close(self) -> None:
         """End both connections; safe to repeat."""
-        for link in filter(None, (self.asking, self.watching)):
-            link.close()
+        super().close()
+        if self.watching:
+            self.watching.close()

@@ -1,5 +1,6 @@
 """Who is asking, from where: carried by every message, believed only by the publisher that the broker verified."""
 
+import re
 from dataclasses import dataclass
 
 from shared.contracts.permissions import may
@@ -7,6 +8,7 @@ from shared.errors import Forbidden, Unauthenticated
 
 GATEWAY = "gateway"
 PLUGIN = "plugin"
+TEXT = ("district", "actor", "unit", "department", "session")  # what travels under its own name
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,8 @@ class Caller:
 
     def headers(self) -> dict[str, str]:
         """Give the caller as message headers, all of them short text."""
-        return {
-            "district": self.district,
-            "actor": self.actor,
-            "roles": ",".join(self.roles),
-            "unit": self.unit,
-            "department": self.department,
-            "traceparent": self.trace,
-            "session": self.session,
-        }
+        text = {name: getattr(self, name) for name in TEXT}
+        return {**text, "roles": ",".join(self.roles), "traceparent": self.trace}
 
     @classmethod
     def from_message(cls, user_id: str | None, headers: dict) -> "Caller":
@@ -46,12 +41,9 @@ class Caller:
         trace = str(headers.get("traceparent") or "")
         if user_id == GATEWAY:
             roles = tuple(role for role in str(headers.get("roles") or "").split(",") if role)
-            text = {key: str(headers.get(key) or "") for key in ("district", "actor", "unit", "department", "session")}
-            return cls(roles=roles, trace=trace, **text)
-        kind, _, rest = (user_id or "").partition("-")
-        district, _, department = rest.partition("-")
-        if kind == PLUGIN and district and department:
-            return cls(district, user_id, (PLUGIN,), district, department, trace)
+            return cls(roles=roles, trace=trace, **{name: str(headers.get(name) or "") for name in TEXT})
+        if known := re.fullmatch(f"{PLUGIN}-([^-]+)-(.+)", user_id or ""):
+            return cls(known[1], user_id, (PLUGIN,), known[1], known[2], trace)
         raise Unauthenticated("来源未经核实 / The bus does not vouch for this caller")
 
     def must(self, permission: str | None) -> None:

@@ -20,8 +20,7 @@ class Refusal(Exception):
 
     def __init__(self, detail: str = "", fields: dict | None = None):
         super().__init__(detail)
-        self.detail = detail
-        self.fields = fields or {}
+        self.detail, self.fields = detail, fields or {}
 
     def to_message(self) -> dict:
         """Give the refusal as it travels on the bus: ``{kind, detail, fields}``."""
@@ -30,8 +29,7 @@ class Refusal(Exception):
     @staticmethod
     def from_message(message: dict) -> "Refusal":
         """Make the refusal again on the other side; a kind that we do not know becomes ``Unavailable``."""
-        kind = KINDS.get(message.get("kind"), Unavailable)
-        return kind(message.get("detail", ""), message.get("fields"))
+        return KINDS.get(message.get("kind"), Unavailable)(message.get("detail", ""), message.get("fields"))
 
 
 class Invalid(Refusal):

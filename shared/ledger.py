@@ -6,10 +6,12 @@ the history holds its salted digest, so that words can be erased and the chain s
 
 import hashlib
 import json
+import random
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from pymongo import ASCENDING, InsertOne
@@ -25,6 +27,9 @@ from shared.running import UNTOLD, UNTOLD_AGE, real_now
 ATTEMPTS = 6  # how often a decision is taken anew when another writer was first
 LEASE = 3.0  # real seconds that a teller has before another takes its share
 GENESIS = "0" * 64
+KEPT = ("id", "district", "version", "head")  # what a record and its row have in common, as it is
+
+Decide = Callable[..., Iterable[Happened]]
 
 
 def canonical(thing: Any) -> bytes:
@@ -52,7 +57,6 @@ class Record:
     version: int
     state: Any
     head: str = GENESIS
-    told: int = 0
     history: tuple[dict, ...] = ()
     refs: tuple[str, ...] = ()
     words: dict[str, dict] = field(default_factory=dict)
@@ -80,15 +84,11 @@ class Narrowed:
         return self.collection.insert_one({**row, "district": self.district})
 
     def insert_many(self, rows: list[dict]) -> Any:
-        return self.collection.bulk_write(
-            [InsertOne({**row, "district": self.district}) for row in rows], ordered=False
-        )
+        inserts = [InsertOne({**row, "district": self.district}) for row in rows]
+        return self.collection.bulk_write(inserts, ordered=False)
 
-    def update_one(self, asked: dict, change: dict, upsert: bool = False) -> Any:
-        return self.collection.update_one(self.only(asked), change, upsert=upsert)
-
-    def delete_one(self, asked: dict) -> Any:
-        return self.collection.delete_one(self.only(asked))
+    def update_one(self, asked: dict, change: dict) -> Any:
+        return self.collection.update_one(self.only(asked), change)
 
 
 class Store:
@@ -113,7 +113,7 @@ class Store:
     def enter(self, district: str) -> "Store":
         """Give the same store narrowed to a district that an operator or a timer, who belong to none, names."""
         self.caller.must("district.enter")
-        return type(self)(self.database, Caller(**{**vars(self.caller), "district": district}), self.now, self.tell)
+        return type(self)(self.database, replace(self.caller, district=district), self.now, self.tell)
 
     @classmethod
     def prepare(cls, database: Database) -> None:
@@ -144,10 +144,8 @@ class Ledger(Store):
 
     def record_of(self, row: dict) -> Record:
         """Make a record of what the database holds."""
-        return Record(
-            row["id"], row["district"], row["version"], self.kind(**row["state"]), row["head"], row["told"],
-            tuple(row.get("history", ())), tuple(row["refs"]),
-        )  # fmt: skip
+        kept = {name: row[name] for name in KEPT} | {"state": self.kind(**row["state"])}
+        return Record(**kept, refs=tuple(row["refs"]), history=tuple(row.get("history", ())))
 
     def get(self, id: str, history: bool = False) -> Record:
         """Find one record of this district, with its words; another district's is not found either."""
@@ -166,7 +164,7 @@ class Ledger(Store):
 
     # -- decide, record -------------------------------------------------------------------------------------------
 
-    def begin(self, id: str, decide: Callable[..., Iterable[Happened]], **order: Any) -> Record:
+    def begin(self, id: str, decide: Decide, **order: Any) -> Record:
         """Begin a record under an id that the client chose.
 
         The same order again decides the same facts, and finds the record that it made; another order under the same
@@ -174,21 +172,17 @@ class Ledger(Store):
         """
         blank = Record(id, self.caller.district, 0, self.kind())
         happened = list(decide(blank.state, caller=self.caller, now=self.now(), **order))
-        after = self.record(blank, happened)
-        if after:
+        if after := self.record(blank, happened):
             return after
         known = self.get(id, history=True)
         for each, entry in zip(happened, known.history, strict=False):
             said = known.words.get(entry.get("words", {}).get("ref"), {"erased": True})
-            if (each.fact.name, each.data, self.caller.actor) != (entry["fact"], entry["data"], entry["actor"]) or (
-                "erased" not in said and any(said.get(name) != text for name, text in each.words.items())
-            ):
+            same = (each.fact.name, each.data, self.caller.actor) == (entry["fact"], entry["data"], entry["actor"])
+            if not same or not ("erased" in said or each.words.items() <= said.items()):
                 raise Conflict(f"编号已被使用({id}) / This id is already another's ({id})")
         return known
 
-    def change(
-        self, id: str, decide: Callable[..., Iterable[Happened]], version: int | None = None, **order: Any
-    ) -> Record:
+    def change(self, id: str, decide: Decide, version: int | None = None, **order: Any) -> Record:
         """Load, decide, record; where another writer was first, load and decide again.
 
         ``version`` makes it strict: raises ``Conflict`` when the record has moved on since. An order that was carried
@@ -199,8 +193,7 @@ class Ledger(Store):
             happened = list(decide(before.state, caller=self.caller, now=self.now(), **order))
             if happened and version not in (None, before.version):
                 raise Conflict(f"已更新到第 {before.version} 版,请刷新 / It has moved on to version {before.version}")
-            after = self.record(before, happened)
-            if after:
+            if after := self.record(before, happened):
                 return after
         raise Conflict("多人同时办理,请再试一次 / Several people were at it at once: please try again")
 
@@ -208,8 +201,8 @@ class Ledger(Store):
         """Save what happened in one guarded write and have it told; None when another writer was first."""
         if not happened:
             return before
-        key, at = f"{before.district}/{before.id}", self.now()
-        ref, said, entries, state, head = secrets.token_hex(12), {}, [], before.state, before.head
+        key, ref, at, said, entries = self.key(before.id), secrets.token_hex(12), self.now(), {}, []
+        state, head, after = before.state, before.head, before
         for n, each in enumerate(happened, before.version + 1):
             entry = {
                 "n": n, "fact": each.fact.name, "at": at, "actor": self.caller.actor, "to": each.to,
@@ -219,52 +212,41 @@ class Ledger(Store):
             if each.words:
                 fresh = {name: {"text": text, "salt": secrets.token_hex(16)} for name, text in each.words.items()}
                 said |= fresh
-                digests = {name: digest(word["salt"], word["text"]) for name, word in fresh.items()}
-                entry["words"] = {"ref": ref, "digests": digests}
+                entry["words"] = {"ref": ref, "digests": {name: digest(**word) for name, word in fresh.items()}}
             entry["hash"] = head = link(key, entry)
             entries.append(entry)
             state = self.evolved(state, entry)
+        words = self.database[f"{self.collection}_words"]
         if said:
-            self.database[f"{self.collection}_words"].insert_one(
-                {"_id": ref, "record": key, "district": before.district, "said": said, "at": at}
-                | ({"photos": {"text": said["photos"]["text"]}} if said.get("photos", {}).get("text") else {})
-            )
-        refs = [ref] if said else []
-        if not self.write(before, entries, state, head, refs):
-            if said:
-                self.database[f"{self.collection}_words"].delete_one({"_id": ref})
+            texts = {name: word["text"] for name, word in said.items()}
+            after = replace(before, refs=(*before.refs, ref), words={**before.words, ref: texts})
+            shown = {"photos": {"text": texts["photos"]}} if texts.get("photos") else {}
+            words.insert_one({"_id": ref, "record": key, "district": before.district, "said": said, "at": at} | shown)
+        after = replace(after, version=entries[-1]["n"], state=state, head=head)
+        if not self.write(before, after, entries):
+            words.delete_one({"_id": ref})
             return None
-        texts = {ref: {name: word["text"] for name, word in said.items()}} if said else {}
         if self.tell:
             self.tell(type(self), key, entries)
-        words, refs = before.words | texts, (*before.refs, *refs)
-        return replace(before, version=entries[-1]["n"], state=state, head=head, refs=refs, words=words)
+        return after
 
     def evolved(self, state: Any, entry: dict) -> Any:
         """Give the state as one more entry made it; the domain sees words as a reference only."""
         said = {"words": entry["words"]["ref"]} if "words" in entry else {}
         return self.evolve(state, entry["fact"], entry["data"] | said, entry["at"], entry["actor"])
 
-    def write(self, before: Record, entries: list[dict], state: Any, head: str, refs: list[str]) -> bool:
-        """Write the entries if nobody else has since ``before``."""
-        rows, key = self.database[self.collection], f"{before.district}/{before.id}"
-        fresh = {"version": entries[-1]["n"], "state": vars(state), "head": head, "untold_since": real_now()}
-        if before.version == 0:
-            row = {
-                "_id": key,
-                "id": before.id,
-                "district": before.district,
-                "told": 0,
-                "history": entries,
-                "refs": refs,
-            }
-            try:
-                rows.insert_one(row | fresh)
-            except DuplicateKeyError:
-                return False
-            return True
-        change = {"$set": fresh, "$push": {"history": {"$each": entries}, "refs": {"$each": refs}}}
-        return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
+    def write(self, before: Record, after: Record, entries: list[dict]) -> bool:
+        """Write the record and its entries if nobody else has since ``before``."""
+        rows, key = self.database[self.collection], self.key(before.id)
+        fresh = {name: getattr(after, name) for name in KEPT} | {"refs": after.refs, "state": vars(after.state)}
+        fresh["untold_since"] = real_now()
+        change = {"$set": fresh, "$push": {"history": {"$each": entries}}}
+        try:
+            if before.version:
+                return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
+            return rows.insert_one({"_id": key, "told": 0, "history": entries, **fresh}).acknowledged
+        except DuplicateKeyError:
+            return False
 
     # -- tell -----------------------------------------------------------------------------------------------------
 
@@ -286,11 +268,8 @@ class Ledger(Store):
         Struck only where nothing came after and nothing before is untold: everything else is told again by
         ``tell_untold``, which does no harm, for listeners know each fact by its id.
         """
-        alike: dict[tuple[int, int], list[str]] = {}
-        for key, span in told.items():
-            alike.setdefault(span, []).append(key)
-        for (first, last), keys in alike.items():
-            asked = {"_id": {"$in": keys}, "version": last, "told": {"$gte": first - 1}}
+        for (first, last), keys in groupby(sorted(told, key=told.get), told.get):
+            asked = {"_id": {"$in": list(keys)}, "version": last, "told": {"$gte": first - 1}}
             struck = {"$set": {"told": last}, "$unset": {"untold_since": "", "claim": ""}}
             database[cls.collection].update_many(asked, struck)
 
@@ -303,14 +282,13 @@ class Ledger(Store):
         while not mine:  # where another was first with all of these, there may be more behind them
             now = real_now()
             late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
-            found = list(
-                rows.find(late, {"_id": 1, "untold_since": 1}, batch_size=most).sort("untold_since", 1).limit(most)
-            )
+            found = list(rows.find(late, {"_id": 1, "untold_since": 1}).sort("untold_since", 1).limit(4 * most))
             UNTOLD.labels(self.service).set(len(found))
             UNTOLD_AGE.labels(self.service).set((now - found[0]["untold_since"]).total_seconds() if found else 0)
             if not found:
                 return []
-            claim, keys = secrets.token_hex(8), [row["_id"] for row in found]
+            # Not just the oldest: replicas that look at the same moment would all want the same.
+            claim, keys = secrets.token_hex(8), [row["_id"] for row in random.sample(found, min(most, len(found)))]
             rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
             mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
         return [(row["_id"], [entry for entry in row["history"] if entry["n"] > row["told"]]) for row in mine]

@@ -52,13 +52,11 @@ class Listening(SharedExtension):
         self.stopping = self.broken = False
         self.writing = Semaphore()
 
-    def setup(self) -> None:
+    def start(self) -> None:
         self.process, self.half = self.container.process, self.container.half
         self.queue = f"{self.container.service_name}.{self.half}"
-
-    def start(self) -> None:
         if self.entrypoints:
-            self.process.listening[self.queue] = False
+            self.process.set_listening(self.queue, False)
             self.container.spawn_managed_thread(self.run)
 
     def run(self) -> None:
@@ -70,8 +68,8 @@ class Listening(SharedExtension):
                     channel = connection.channel()
                     channel.basic_qos(0, WORKERS[self.half], False)
                     channel.basic_consume(self.queue, callback=partial(self.on_message, channel))
-                    self.process.listening[self.queue], self.broken, pause = True, False, 0.2
-                    log("listening", queue=self.queue)
+                    self.broken, pause = False, 0.2
+                    self.process.set_listening(self.queue, True)
                     while not self.stopping and not self.broken:
                         with suppress(TimeoutError):
                             connection.drain_events(timeout=1)
@@ -83,7 +81,7 @@ class Listening(SharedExtension):
                 eventlet.sleep(pause * random.uniform(0.5, 1))
                 pause = min(pause * 2, 2)
             finally:
-                self.process.listening[self.queue] = False
+                self.process.set_listening(self.queue, False)
 
     def on_message(self, channel: Any, message: Any) -> None:
         routed = message.delivery_info["routing_key"].partition(".")[2]
@@ -135,14 +133,13 @@ class Ear(Entrypoint):
             args, order = self.read(came)
         except Exception as error:
             self.finish(came, None, error)
-            return
+        else:
+            context = {"caller": came.caller, "deadline": came.deadline}
+            self.container.spawn_worker(self, args, order, context, partial(self.handle_result, came))
 
-        def handle_result(worker_ctx: Any, result: Any, exc_info: Any) -> tuple:
-            self.finish(came, result, exc_info[1] if exc_info else None)
-            return None, None
-
-        context = {"caller": came.caller, "deadline": came.deadline}
-        self.container.spawn_worker(self, args, order, context, handle_result)
+    def handle_result(self, came: Came, worker_ctx: Any, result: Any, exc_info: Any) -> tuple:
+        self.finish(came, result, exc_info[1] if exc_info else None)
+        return None, None
 
 
 class Answer(Ear):
@@ -182,8 +179,7 @@ class Answer(Ear):
         if reply_to := came.properties.get("reply_to"):
             self.container.process.answer(reply_to, came.properties.get("correlation_id"), body)
         came.done()
-        caller = came.caller
-        who = {"district": caller.district or None, "actor": caller.actor or None, "trace": trace_id(caller.trace)}
+        who = {"district": came.caller.district, "actor": came.caller.actor, "trace": trace_id(came.caller.trace)}
         handled(self.of.service, self.of.name, outcome, came.began, **who)
 
 
@@ -234,7 +230,7 @@ rpc, on, timer = Answer.decorator, Hear.decorator, Timer.decorator
 
 
 class Records(DependencyProvider):
-    """A store for each worker, narrowed to the caller's district and to what is left of the caller's patience."""
+    """A store for each worker, narrowed to the caller's district."""
 
     def __init__(self, kind: type):
         super().__init__()
@@ -244,22 +240,15 @@ class Records(DependencyProvider):
         process = self.container.process
         return self.kind(process.database, worker_ctx.data.get("caller") or TIMER, clock.now, process.tell)
 
-    def worker_setup(self, worker_ctx: Any) -> None:
-        left = max((worker_ctx.data.get("deadline") or time.time() + FACT_SECONDS) - time.time(), 0.05)
-        # pymongo's own time-out is a context variable of the worker's green thread and ends with it.
-        pymongo.timeout(left).__enter__()
-        worker_ctx.limits = [*getattr(worker_ctx, "limits", ()), eventlet.Timeout(left + 1, AWAY)]
-
-    def worker_result(self, worker_ctx: Any, result: Any = None, exc_info: Any = None) -> None:
-        for limit in worker_ctx.limits:
-            limit.cancel()
-
 
 class Blobs(DependencyProvider):
     """Where photos' bytes lie, by setting."""
 
+    def setup(self) -> None:
+        self.blobs = open_blobs(self.container.process.config["BLOBS"])
+
     def get_dependency(self, worker_ctx: Any) -> Any:
-        return open_blobs(self.container.process.config["BLOBS"])
+        return self.blobs
 
 
 class Telling(DependencyProvider):
@@ -275,6 +264,15 @@ class Half(ServiceContainer):
     def __init__(self, service_cls: type, process: Any, half: str):
         self.process, self.half = process, half
         super().__init__(service_cls, {"max_workers": WORKERS[half] + 8})  # room for timers beside the prefetch
-        for entrypoint in list(self.entrypoints):
-            if isinstance(entrypoint, Answer) != (half == "calls"):
-                self.entrypoints.discard(entrypoint)
+        self.entrypoints -= {each for each in self.entrypoints if isinstance(each, Answer) != (half == "calls")}
+
+    def _run_worker(self, worker_ctx: Any, handle_result: Callable) -> None:
+        """Give a worker what is left of its caller's patience: the database gives up first, then the method ends."""
+        left = max(worker_ctx.data.get("deadline", time.time() + FACT_SECONDS) - time.time(), 0.05)
+
+        def finish(*outcome: Any) -> tuple:
+            limit.cancel()  # only the method is cut short, never the answer or the parking that follows
+            return handle_result(*outcome)
+
+        with pymongo.timeout(left), eventlet.Timeout(left + 1, AWAY) as limit:
+            super()._run_worker(worker_ctx, finish)

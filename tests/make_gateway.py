@@ -31,6 +31,7 @@ class FakeBus:
         self.answers: dict[str, Callable[[dict, Caller], Any] | Any] = {"identity.revocations": {"items": []}}
         self.on_fact: Callable[[dict], None] = lambda envelope: None
         self.on_connected: Callable[[], None] = lambda: None
+        self.on_lost: Callable[[], None] = lambda: None
 
     def ask(self, call: Call, order: dict, caller: Caller, patience: float | None = None) -> Any:
         """Judge the order as the service would, and answer."""
@@ -43,9 +44,9 @@ class FakeBus:
             raise answer
         return answer
 
-    def watch(self, on_fact: Callable, on_connected: Callable) -> None:
+    def watch(self, on_fact: Callable, on_connected: Callable, on_lost: Callable = lambda: None) -> None:
         """Be connected at once."""
-        self.on_fact, self.on_connected = on_fact, on_connected
+        self.on_fact, self.on_connected, self.on_lost = on_fact, on_connected, on_lost
         on_connected()
 
     def close(self) -> None:

@@ -3,8 +3,7 @@
 Days are Beijing's days; moments are aware, and come out in UTC.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -39,7 +38,6 @@ def is_national_workday(day: date) -> bool:
         raise YearUnknown(day.year) from None
 
 
-@dataclass(frozen=True)
 class Calendar:
     """A district's calendar: the national one, and the district's own days, which win.
 
@@ -47,25 +45,14 @@ class Calendar:
     their other days are worked from Monday to Friday.
     """
 
-    extra: Mapping[date, bool] = field(default_factory=dict, hash=False)
-    known_years: frozenset[int] = frozenset()
-
-    def __post_init__(self):
-        object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
-        object.__setattr__(self, "known_years", frozenset(self.known_years))
+    def __init__(self, extra: Mapping[date, bool] | None = None, known_years: Iterable[int] = ()):
+        self.extra, self.known_years = MappingProxyType(dict(extra or {})), frozenset(known_years)
 
     def is_workday(self, day: date) -> bool:
         """Say whether a Beijing day is worked; raises ``YearUnknown``."""
         if day in self.extra:
             return self.extra[day]
         return day.weekday() < 5 if day.year in self.known_years else is_national_workday(day)
-
-    def workday_after(self, day: date) -> date:
-        """Give the first working day after a day; raises ``YearUnknown``."""
-        day += DAY
-        while not self.is_workday(day):
-            day += DAY
-        return day
 
     def workdays_between(self, first: date, last: date) -> int:
         """Count the working days after ``first``, up to and with ``last``; 0 where ``last`` is not later."""
@@ -85,15 +72,15 @@ class Calendar:
             return start.astimezone(UTC)
         if unit == "days":
             day = start.date()
-            for _ in range(int(amount)):
-                day = self.workday_after(day)
+            while amount:
+                day += DAY
+                amount -= self.is_workday(day)
             return datetime.combine(day, hours[-1][1], BEIJING).astimezone(UTC)
         left = timedelta(hours=amount)
         for opens, closes in self.open_from(start, date.max, hours):
             if opens + left <= closes:
                 return (opens + left).astimezone(UTC)
             left -= closes - opens
-        raise ValueError("期限超出日历 / the limit lies beyond the calendar")
 
     def working_between(self, begins: datetime, ends: datetime, hours: Hours = HOURS) -> timedelta:
         """Measure the office hours between two aware moments; negative where the second is the earlier one."""

@@ -17,11 +17,6 @@ def district_of(code: str) -> str:
     return code[:6]
 
 
-def street_of(code: str) -> str:
-    """Give the street's or township's 12-digit code of a community's code."""
-    return code[:9] + "000"
-
-
 def is_within(code: str, unit: str) -> bool:
     """Say whether a 12-digit division lies in a unit (district of 6 digits, street or community of 12)."""
     return code.startswith(unit[:9] if unit.endswith("000") and len(unit) == 12 else unit)

@@ -57,7 +57,6 @@ NOT_MONGO = {
     ("deploy/settings.py", "probe.bind"),
     ("deploy/local.py", "broker.command"),
     ("deploy/local.py", "database.command"),
-    ("shared/bus.py", "self.drop"),
     ("services/whistle/service.py", "self.photos.drop"),
     ("services/whistle/store.py", "self.drop"),
 }

@@ -157,7 +157,7 @@ def recount(readers: dict[str, Reader], promised: Promised) -> dict:
     ]
 
     def history(id: str) -> tuple[str, dict]:
-        return id, readers[promised.district(id)].get(f"/v1/whistles/{id}/history")
+        return id, readers[shown[id]["community"][:6]].get(f"/v1/whistles/{id}/history")
 
     told: dict[str, tuple[str, str, str]] = {}  # the fact's id on the bus: (hash, district and day, fact)
     hashes = Counter()
@@ -176,14 +176,15 @@ def recount(readers: dict[str, Reader], promised: Promised) -> dict:
                     lost.append(f"{id}: {fact} is not in its history")
             for step in trace["steps"]:
                 if step["fact"] in COUNTED:
-                    district = promised.district(id)
+                    district = shown[id]["community"][:6]
                     told[f"whistle/{district}/{id}/{step['n']}"] = (
                         step["hash"],
                         (district, day_of(step["at"])),
                         step["fact"],
                     )
                 own = {"reported": "report", "settled": "settlement"}.get(step["fact"])
-                if own and step["data"][own] != promised.asked[id][step["fact"]]["order"][own]:
+                asked = promised.asked[id].get(step["fact"])
+                if own and asked and step["data"][own] != asked["order"][own]:
                     wrong.append(f"{id}: another {own} than was asked")
     wrong += [f"a hash stands in two histories: {hash}" for hash, count in hashes.items() if count > 1]
     wrong += heard_once(readers, promised, told)

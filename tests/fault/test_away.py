@@ -137,10 +137,15 @@ def test_callers_are_told_in_time_while_the_database_hangs(platform, tmp_path, a
     while_the_database_is(platform, tmp_path, asking, frozen, QUICK)
 
 
+def again(platform) -> int:
+    """Count how often a fact was sent round through the broker's delay, by the figures' own log."""
+    return (platform.home / "logs" / "figures.log").read_text().count('"outcome": "again"')
+
+
 def with_facts_waiting(platform, path, asking, name: str, waiting: int, seconds: float, clients: int) -> dict:
     """Blow while nobody counts, take the broker or the database away, bring all back and recount."""
     words = ("--writes", str(waiting), "--seconds", "1500", "--clients", str(clients), "--only", "blow")
-    before = depth(platform, "figures.facts")
+    before, tried = depth(platform, "figures.facts"), again(platform)
     platform.stop_one("figures")
     try:
         with Writers(platform.url, path, *words) as writers:
@@ -155,8 +160,7 @@ def with_facts_waiting(platform, path, asking, name: str, waiting: int, seconds:
         with stopped(platform, name):
             each_is_told_in_time(asked_meanwhile(asking, seconds))
             if name == "database":
-                gone_round = sum(depth(platform, f"figures.wait.{wait}") for wait in (1000, 3000, 8000))
-                assert gone_round > 0 and parked(platform) == {}
+                assert again(platform) > tried and parked(platform) == {}
     finally:
         with contextlib.suppress(Fault):  # it runs already
             platform.start_one("figures")

@@ -59,8 +59,8 @@ def test_nothing_promised_is_lost_when_a_process_is_killed(platform, tmp_path, t
     found = kill_while_writing(platform, tmp_path / "book", victim, writes=120, kills=QUICK[victim], clients=6)
     table.append(found)
     nothing_is_lost(found, 120)
-    # A process that is killed takes what it was asked with it: clients must have seen that, or nothing was tried.
-    assert found["retries"] > 0 or victim == "figures"
+    # Clients must have noticed, by an answer that did not come or came late, or nothing was tried.
+    assert found["retries"] > 0 or found["longest"] > 1 or victim == "figures"
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -151,6 +152,38 @@ def test_each_time_the_bus_comes_back_the_list_is_read_again(app, bus):
     while client.get("/v1/whistles").status_code == 200 and time.time() < limit:
         time.sleep(0.02)
     assert client.get("/v1/whistles").status_code == 401
+
+
+def test_a_gateway_that_lost_its_ear_refuses_until_the_list_is_loaded_again(app, bus):
+    client = signed_in(app, sub=PERSON)
+    assert client.get("/v1/whistles").status_code == 200
+    bus.on_lost()
+    refused = client.get("/v1/whistles")
+    assert refused.status_code == 503 and "Retry-After" in refused.headers
+    assert app.test_client().get("/readyz").json == {"bus": True, "revocations": False}
+
+    # The list was asked for, and while it was on its way the ear was lost again: that list is too old to go by.
+    asked, answered = threading.Event(), threading.Event()
+
+    def late_list(order, caller):
+        asked.set()
+        answered.wait(5)
+        return {"items": []}
+
+    bus.answers["identity.revocations"] = late_list
+    bus.on_connected()
+    assert asked.wait(5)
+    bus.on_lost()
+    answered.set()
+    time.sleep(0.1)
+    assert client.get("/v1/whistles").status_code == 503
+
+    bus.answers["identity.revocations"] = {"items": []}
+    bus.on_connected()
+    limit = time.time() + 5
+    while client.get("/v1/whistles").status_code != 200 and time.time() < limit:
+        time.sleep(0.02)
+    assert client.get("/v1/whistles").status_code == 200
 
 
 def test_nobody_guesses_one_password_for_long(bus):
