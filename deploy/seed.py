@@ -12,7 +12,7 @@ from services.roster.store import divisions
 from shared.bus import Bus
 from shared.caller import Caller
 from shared.contracts import identity, roster
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, NotFound, Unavailable
 from shared.running import MOVABLE, new_trace
 
 NAMESPACE = uuid.UUID("6f1d7c1e-6f39-4a5e-9a62-6d0f6d1b1102")
@@ -35,7 +35,8 @@ def ask(bus: Bus, call, order: dict) -> dict:
     while True:
         try:
             return bus.ask(call, order, Caller(**{**vars(OPERATOR), "trace": new_trace()}))
-        except Unavailable:
+        except (Unavailable, NotFound):
+            # A service that is starting, or one that has not heard yet that the district is open.
             if time.time() > limit:
                 raise
             time.sleep(0.3)

@@ -55,9 +55,7 @@ def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figure
                 print(f"\r  {kind.service}.{kind.collection}: {count}", end="", flush=True)
         say(f"\r  {kind.service}.{kind.collection}: {count} 件 / records, {links} 环 / links")
         if loose := drop_loose_words(store):
-            say(
-                f"  {kind.service}.{kind.collection}: {loose} 段无主文字已删除 / loose words dropped"
-            )
+            say(f"  {kind.service}.{kind.collection}: {loose} 段无主文字已删除 / loose words dropped")
     seen = 0
     for bucket in client[witness]["heard"].find({}, batch_size=100):
         for row in bucket["heard"]:

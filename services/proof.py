@@ -9,6 +9,9 @@ from shared.ledger import GENESIS, Ledger, digest, link
 def broken(ledger: Ledger, row: dict, words: Iterable[dict]) -> str | None:
     """Name the first link of a record, as it is stored, that does not hold, or None when all do."""
     key, head, state, said = row["_id"], GENESIS, ledger.kind(), {word["_id"]: word for word in words}
+    if key != f"{row['district']}/{row['id']}":
+        return f"{ledger.service}/{key}: 编号与所在区不符 / it is not where it belongs ({row['district']}/{row['id']})"
+    erased_at = max((entry["n"] for entry in row["history"] if entry.get("fact") == ledger.erasing), default=0)
     for n, entry in enumerate(row["history"], 1):
         name = f"{ledger.service}/{key}/{n} ({entry.get('fact')})"
         if entry["n"] != n or entry["prev"] != head:
@@ -18,9 +21,11 @@ def broken(ledger: Ledger, row: dict, words: Iterable[dict]) -> str | None:
         ref, digests = entry.get("words", {}).get("ref"), entry.get("words", {}).get("digests", {})
         if ref and ref not in said:
             return f"{name}: 文字缺失且无删除记录 / its words are gone without an erasure"
-        for field, expected in digests.items():
+        if ref and said[ref].get("erased") and not said[ref]["said"] and n < erased_at:
+            digests = {}
+        for field in sorted(digests.keys() | (said[ref]["said"].keys() if ref else ())):
             word = said[ref]["said"].get(field)
-            if not said[ref].get("erased") and (not word or digest(word["salt"], word["text"]) != expected):
+            if field not in digests or not word or digest(word["salt"], word["text"]) != digests[field]:
                 return f"{name}: 文字“{field}”被改动 / its words ({field}) were changed"
         state, head = ledger.evolved(state, entry), entry["hash"]
     if (row["version"], row["head"]) != (len(row["history"]), head):

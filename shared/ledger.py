@@ -130,6 +130,7 @@ class Ledger(Store):
     collection: str
     kind: type
     evolve: Callable[[Any, str, dict, datetime, str], Any]
+    erasing = "words_erased"  # the fact after which words may be gone
 
     @classmethod
     def prepare(cls, database: Database) -> None:

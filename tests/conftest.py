@@ -21,9 +21,11 @@ def platform():
 
     shutil.rmtree(HOME, ignore_errors=True)
     running = Platform(HOME, port=free_port(), mode="test", environ={"RATE_LIMITS": "off"})
-    running.up(seed=True)
-    yield running
-    running.down()
+    try:
+        running.up(seed=True)
+        yield running
+    finally:
+        running.down()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Which facts count, on which day, and in which bucket their rows lie."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zlib import crc32
 
 from shared.errors import Invalid
@@ -13,6 +13,12 @@ def bucket(district: str, fact: str, at: datetime, id: str) -> dict:
     """Give the bucket of one fact: ``{_id, district, fact, day}``; the day is Asia/Shanghai's."""
     day = day_of(at).isoformat()
     return {"_id": f"{district}/{fact}/{day}/{crc32(id.encode()) % SHARDS}", "fact": fact, "day": day}
+
+
+def must_be_of_our_time(*days: date | None) -> None:
+    """A day lies in the years that this platform can know of."""
+    if any(day and not 2000 < day.year < 2200 for day in days):
+        raise Invalid("年份无效 / No such year here", {"since": ["2001–2199"]})
 
 
 def must_be_a_span(since, until) -> None:

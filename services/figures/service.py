@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from services.figures import domain
 from services.figures.store import Heard
-from shared.contracts import figures, whistle
+from shared.contracts import figures, identity, roster, whistle
 from shared.rules.days import day_of
 from shared.service import Records, on, rpc
 
@@ -17,6 +17,7 @@ class FiguresService:
 
     @rpc(figures.sums)
     def sums(self, since, until):
+        domain.must_be_of_our_time(since, until)
         until = until or day_of(self.rows.now())
         since = since or until - timedelta(days=30)
         domain.must_be_a_span(since, until)
@@ -25,6 +26,7 @@ class FiguresService:
 
     @rpc(figures.heard)
     def heard(self, day, fact, limit, after):
+        domain.must_be_of_our_time(day)
         return self.rows.rows_of(day.isoformat(), fact, limit, after)
 
     @on(whistle.blown)
@@ -37,4 +39,13 @@ class FiguresService:
 
     @on(whistle.settled)
     def settled(self, fact):
+        self.rows.hear(fact)
+
+    @on(whistle.words_erased)
+    @on(identity.admitted)
+    @on(identity.dismissed)
+    @on(identity.revoked)
+    @on(roster.opened)
+    @on(roster.settings_changed)
+    def witness(self, fact):
         self.rows.hear(fact)

@@ -6,6 +6,7 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.figures import domain
+from shared.contracts.figures import COUNTED
 from shared.ledger import Store
 
 
@@ -33,7 +34,7 @@ class Heard(Store):
         """Give ``{day, fact, count}`` of each day and kind, from ``since`` on and before ``before``."""
         counted: dict[tuple[str, str], int] = {}
         # Not $lte: the embedded database finds nothing then, where more keys of the index follow.
-        asked = {"day": {"$gte": since, "$lt": before}}
+        asked = {"day": {"$gte": since, "$lt": before}, "fact": {"$in": list(COUNTED)}}
         for row in self.rows("heard").find(asked, {"heard": 0}, batch_size=1000):
             counted[row["day"], row["fact"]] = counted.get((row["day"], row["fact"]), 0) + row["count"]
         return [{"day": day, "fact": fact, "count": count} for (day, fact), count in sorted(counted.items())]

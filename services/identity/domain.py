@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.caller import Caller
 from shared.contract import Happened
 from shared.contracts.identity import admitted, dismissed, revoked
-from shared.errors import Forbidden, Invalid
+from shared.errors import Conflict, Forbidden, Invalid
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,15 @@ def evolve_revocation(revocation: Revocation, fact: str, data: dict, at: datetim
 
 
 def admit(
-    person: Person, *, caller: Caller, now: datetime, name: str, roles: list[str], unit: str, department: str
+    person: Person,
+    *,
+    caller: Caller,
+    now: datetime,
+    words: dict,
+    name: str,
+    roles: list[str],
+    unit: str,
+    department: str,
 ) -> Iterator[Happened]:
     """Roles are scoped to a unit of the person's own district; a specialist is some department's."""
     if unit and not unit.startswith(caller.district):
@@ -70,10 +78,20 @@ def admit(
 
 
 def dismiss(
-    person: Person, *, caller: Caller, now: datetime, self_id: str, revocation: str, before: datetime, reason: str
+    person: Person,
+    *,
+    caller: Caller,
+    now: datetime,
+    words: dict,
+    self_id: str,
+    revocation: str,
+    before: datetime,
+    reason: str,
 ) -> Iterator[Happened]:
     """Whoever is put out is out everywhere; nobody puts out themselves."""
-    if revocation in person.dismissals:
+    if known := person.dismissals.get(revocation):
+        if known["reason"] != reason:
+            raise Conflict("编号已被使用,内容不同 / This id is already another revocation's")
         return
     if self_id == caller.actor:
         raise Forbidden("不能停用自己 / Nobody puts out themselves")

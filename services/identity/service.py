@@ -6,8 +6,8 @@ from datetime import datetime
 from services.identity import domain, tokens
 from services.identity.store import Accounts, People, Revocations
 from services.process import aside
-from shared.contracts import identity
-from shared.errors import Unauthenticated
+from shared.contracts import identity, roster
+from shared.errors import Conflict, Unauthenticated
 from shared.running import real_now
 from shared.service import Records, Telling, on, rpc, timer
 
@@ -50,9 +50,13 @@ class IdentityService:
 
     @rpc(identity.admit)
     def admit(self, id, district, login, password, **order):
-        hashed = aside(tokens.hashed, password)
-        people = self.people.enter(district)
-        self.accounts.enter(district).make(login, id, hashed)
+        people, accounts = self.people.enter(district), self.accounts.enter(district)
+        accounts.must_be_open()
+        # Decided before the login is taken: an order that is refused leaves it free.
+        list(domain.admit(domain.Person(), caller=people.caller, now=people.now(), **order))
+        known = accounts.make(login, id, aside(tokens.hashed, password))
+        if known and not aside(tokens.is_password, known["hash"], password):
+            raise Conflict("此人已有账号,密码不同 / This person has an account with another password")
         return people.shown(people.begin(id, domain.admit, **order))
 
     @rpc(identity.revoke)
@@ -65,6 +69,10 @@ class IdentityService:
     @rpc(identity.revocations)
     def revocations(self, since):
         return {"items": self.revoked.since(since)}
+
+    @on(roster.opened)
+    def opened(self, fact):
+        self.accounts.opened()
 
     @on(identity.dismissed)
     def dismissed(self, fact):

@@ -5,13 +5,14 @@ Secrets are not facts: password hashes and renewals lie in plain collections, ne
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.identity import domain
-from shared.errors import Conflict, Unauthenticated
+from shared.errors import Conflict, NotFound, Unauthenticated
 from shared.ledger import Ledger, Store
 from shared.rules.days import iso
 from shared.running import real_now
@@ -50,20 +51,39 @@ class Revocations(Ledger):
 class Accounts(Store):
     """Logins with their password hashes, and sessions with their renewals. A login is one across all districts."""
 
-    indexes = {"sessions": [([("expires_at", ASCENDING)], {"expireAfterSeconds": 0})]}
+    indexes = {
+        "accounts": [([("person", ASCENDING), ("district", ASCENDING)], {"unique": True})],
+        "sessions": [([("expires_at", ASCENDING)], {"expireAfterSeconds": 0})],
+    }
 
     def find(self, login: str) -> dict | None:
         """Find an account by its login, whatever the case."""
         return self.wide("accounts").find_one({"_id": login.strip().casefold()})
 
-    def make(self, login: str, person: str, hashed: str) -> None:
-        """Make an account; a login that is another's raises ``Conflict``."""
+    def make(self, login: str, person: str, hashed: str) -> dict | None:
+        """Make an account, and give the one that this person has under this login already.
+
+        One login is one person's, and a person has one login: anything else raises ``Conflict``.
+        """
         row = {"_id": login.strip().casefold(), "person": person, "hash": hashed}
         try:
             self.rows("accounts").insert_one(row)
         except DuplicateKeyError:
-            if (self.find(login) or {}).get("person") != person:
-                raise Conflict("登录名已被使用 / This login is another's") from None
+            known = self.find(login) or {}
+            if (known.get("person"), known.get("district")) != (person, self.caller.district):
+                raise Conflict("登录名或人员已有账号 / This login, or this person, has an account already") from None
+            return known
+        return None
+
+    def opened(self) -> None:
+        """Remember that the caller's district is open."""
+        with suppress(DuplicateKeyError):
+            self.rows("open").insert_one({"_id": self.caller.district})
+
+    def must_be_open(self) -> None:
+        """Refuse a district that is not open; an operator belongs to none."""
+        if self.caller.district and not self.rows("open").find_one({"_id": self.caller.district}):
+            raise NotFound("该区尚未开通 / This district is not open yet")
 
     def person(self, district: str, id: str) -> domain.Person:
         """Give the person behind an account or a session, who may be of any district; refuses who was put out."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.caller import Caller
 from shared.contract import Happened
 from shared.contracts.roster import opened, settings_changed
+from shared.errors import Conflict
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,20 @@ class District:
     code: str = ""
     opened_at: datetime | None = None
     settings: dict = field(default_factory=dict)
-    changes: list[str] = field(default_factory=list)
+    changes: dict[str, dict] = field(default_factory=dict)
+
+
+def last_fifty(changes: dict) -> dict:
+    """A change is found again among the last fifty; a district's settings change rarely."""
+    return dict(list(changes.items())[-49:])
 
 
 CHANGES = {
     "opened": lambda district, data, at: replace(district, code=data["code"], opened_at=at, settings=data["settings"]),
     "settings_changed": lambda district, data, at: replace(
-        district, settings=data["settings"], changes=[*district.changes[-49:], data["change"]]
+        district,
+        settings=data["settings"],
+        changes=last_fifty(district.changes) | {data["change"]: data["settings"]},
     ),
 }
 
@@ -46,6 +54,8 @@ def change_settings(
     district: District, *, caller: Caller, now: datetime, change: str, settings: dict
 ) -> Iterator[Happened]:
     """What is not named stays as it is."""
-    if change in district.changes:
+    if known := district.changes.get(change):
+        if not settings.items() <= known.items():
+            raise Conflict("编号已被使用,内容不同 / This id is already another change's")
         return
     yield settings_changed(change=change, settings=district.settings | settings)

@@ -38,7 +38,7 @@ class Whistle:
     settlement: str | None = None
     words: str | None = None
     settlement_words: str | None = None
-    erasures: list[str] = field(default_factory=list)
+    erasures: dict[str, str] = field(default_factory=dict)
 
 
 def on_blown(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
@@ -70,7 +70,9 @@ CHANGES = {
     "called": lambda whistle, data, at, actor: whistle,
     "reported": on_reported,
     "settled": on_settled,
-    "words_erased": lambda whistle, data, at, actor: replace(whistle, erasures=[*whistle.erasures, data["erasure"]]),
+    "words_erased": lambda whistle, data, at, actor: replace(
+        whistle, erasures=whistle.erasures | {data["erasure"]: data["reason"]}
+    ),
 }
 
 
@@ -81,6 +83,18 @@ def evolve(whistle: Whistle, fact: str, data: dict, at: datetime, actor: str) ->
 
 def point(place: dict | None) -> dict:
     return {"lon": place["lon"], "lat": place["lat"]} if place else {}
+
+
+def said_before(words: dict, ref: str | None, **said) -> bool:
+    """Say whether these are the words of the first time; where they are not there any more, nobody can tell."""
+    known = words.get(ref, {"erased": True})
+    return "erased" in known or all((known.get(name) or None) == (text or None) for name, text in said.items())
+
+
+def must_be_the_same(same: bool) -> None:
+    """An order that was carried out is found again by the same order only."""
+    if not same:
+        raise Conflict("编号已被使用,内容不同 / This id is already another order's")
 
 
 def must_lead_to(whistle: Whistle, stage: str) -> None:
@@ -121,10 +135,11 @@ def blow(
 
 
 def report(
-    whistle: Whistle, *, caller: Caller, now: datetime, report: str, place: dict | None, photos: list[str]
+    whistle: Whistle, *, caller: Caller, now: datetime, report: str, place: dict | None, photos: list[str], words: dict
 ) -> Iterator[Happened]:
     """Only a called department reports in, through one of its own people; several of them may come."""
-    if report in whistle.reports:
+    if known := whistle.reports.get(report):
+        must_be_the_same(known["person"] == caller.actor and said_before(words, known["words"], photos=photos))
         return
     if not caller.department:
         raise Forbidden("只有部门专员可以报到 / Only a department's specialist reports in")
@@ -141,10 +156,12 @@ def report(
 
 
 def settle(
-    whistle: Whistle, *, caller: Caller, now: datetime, settlement: str, note: str, photos: list[str]
+    whistle: Whistle, *, caller: Caller, now: datetime, settlement: str, note: str, photos: list[str], words: dict
 ) -> Iterator[Happened]:
     """The community settles, and only when every called department has reported in."""
     if whistle.settlement == settlement:
+        before = said_before(words, whistle.settlement_words, note=note, photos=photos)
+        must_be_the_same(whistle.settled_by == caller.actor and before)
         return
     must_be_in_unit(caller, whistle.community)
     if whistle.stage == "blown":
@@ -157,5 +174,6 @@ def settle(
 def erase(whistle: Whistle, *, caller: Caller, now: datetime, erasure: str, reason: str) -> Iterator[Happened]:
     """Words may be erased by right; that they were, when and why stays (PIPL Arts 19, 47)."""
     if erasure in whistle.erasures:
+        must_be_the_same(whistle.erasures[erasure] == reason)
         return
     yield words_erased(erasure=erasure, reason=reason, community=whistle.community)

@@ -4,6 +4,7 @@ from services import proof
 from services.whistle import domain
 from services.whistle.store import Districts, Photos, Whistles, shown
 from shared.contracts import roster, whistle
+from shared.errors import Invalid
 from shared.service import Blobs, Records, Telling, on, rpc, timer
 
 
@@ -19,19 +20,27 @@ class WhistleService:
 
     @rpc(whistle.blow)
     def blow(self, id, **order):
-        self.districts.must_know(order["community"])
-        self.photos.must_have(order["photos"])
-        return shown(self.whistles.begin(id, domain.blow, rules=self.districts.rules(), **order))
+        try:
+            self.districts.must_know(order["community"])
+            self.photos.must_have(order["photos"])
+            return shown(self.whistles.begin(id, domain.blow, rules=self.districts.rules(), **order))
+        except Invalid:
+            # What was taken once is found again by its order, whatever the district's rules have become since.
+            if not self.whistles.has(id):
+                raise
+            return shown(self.whistles.begin(id, domain.blow, rules={"departments": order["departments"]}, **order))
 
     @rpc(whistle.report)
     def report(self, id, **order):
-        self.photos.must_have(order["photos"])
-        return shown(self.whistles.change(id, domain.report, **order))
+        words = self.whistles.get(id).words
+        self.photos.must_have(order["photos"], words)
+        return shown(self.whistles.change(id, domain.report, words=words, **order))
 
     @rpc(whistle.settle)
     def settle(self, id, **order):
-        self.photos.must_have(order["photos"])
-        return shown(self.whistles.change(id, domain.settle, **order))
+        words = self.whistles.get(id).words
+        self.photos.must_have(order["photos"], words)
+        return shown(self.whistles.change(id, domain.settle, words=words, **order))
 
     @rpc(whistle.erase)
     def erase(self, id, **order):

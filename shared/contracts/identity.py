@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
+from shared.contracts import roster
 from shared.contracts.permissions import ROLES
 from shared.contracts.roster import Nothing
 
@@ -27,13 +28,13 @@ class Admit(Order):
     """A person let in; the name and login are kept beside the history, the password only as its argon2id hash."""
 
     id = own.an_id(required=True)
-    district = fields.String(required=True, validate=validate.Regexp(r"^(|[1-9]\d{5})$"))
+    district = own.code(own.codes.DISTRICT_OR_NONE, required=True)
     login = own.text(64, required=True)
     name = own.text(40, required=True)
     password = fields.String(required=True, validate=validate.Length(8, 200, error="8–200 个字符 / 8–200 characters"))
     roles = fields.List(own.one_of(ROLE_NAMES), required=True, validate=validate.Length(1, 5))
-    unit = fields.String(required=True, validate=validate.Regexp(r"^(|[1-9]\d{5}|[1-9]\d{11})$"))
-    department = fields.String(load_default="", validate=validate.Regexp(r"^(|[a-z][a-z0-9]{1,23})$"))
+    unit = own.code(own.codes.UNIT_OR_NONE, required=True)
+    department = own.code(own.codes.DEPARTMENT_OR_NONE, load_default="")
 
 
 class Revoke(Order):
@@ -109,5 +110,5 @@ CONTRACT = Contract(
     "身份: sign-in, tokens, revocation",
     (sign_in, renew, sign_out, me, admit, revoke, revocations),
     (admitted, dismissed, revoked),
-    (dismissed,),
+    (dismissed, roster.opened),
 )

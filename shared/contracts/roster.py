@@ -55,7 +55,7 @@ class Nothing(Order):
 
 
 class ListDivisions(Order):
-    under = own.code(own.codes.re.compile(r"^(\d{6}|\d{12})$"), load_default=None, allow_none=True)
+    under = own.code(own.codes.UNIT, load_default=None, allow_none=True)
     limit = own.limit(1000)
     after = own.cursor()
 

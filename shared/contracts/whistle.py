@@ -30,9 +30,7 @@ class Blow(Order):
 
     id = own.an_id(required=True, metadata={"description": "UUID chosen by the client"})
     kind = own.one_of(KINDS, required=True)
-    category = own.code(
-        own.codes.re.compile(r"^\d{4,6}$"), required=True, metadata={"description": "GB/T 30428.2 event code"}
-    )
+    category = own.code(own.codes.EVENT, required=True, metadata={"description": "GB/T 30428.2 event code"})
     community = own.division(required=True)
     departments = fields.List(
         own.department(), required=True, validate=validate.Length(1, 16, error="1–16 个部门 / 1–16 departments")

@@ -4,8 +4,14 @@ import re
 
 # 12 digits = 6 district + 3 street or township + 3 community or village (National Bureau of Statistics, code rule
 # for statistical divisions); the six digits are GB/T 2260.
-DISTRICT = re.compile(r"^[1-9]\d{5}$")
-DIVISION = re.compile(r"^[1-9]\d{11}$")
+DISTRICT = re.compile("^[1-9][0-9]{5}$")
+DIVISION = re.compile("^[1-9][0-9]{11}$")
+# Empty where a person of the city belongs to no district, unit or department.
+DISTRICT_OR_NONE = re.compile("^(|[1-9][0-9]{5})$")
+UNIT_OR_NONE = re.compile("^(|[1-9][0-9]{5}|[1-9][0-9]{11})$")
+DEPARTMENT_OR_NONE = re.compile("^(|[a-z][a-z0-9]{1,23})$")
+UNIT = re.compile("^([0-9]{6}|[0-9]{12})$")
+EVENT = re.compile("^[0-9]{4,6}$")  # GB/T 30428.2, with a district's own extensions
 DEPARTMENT = re.compile(r"^[a-z][a-z0-9]{1,23}$")
 # A client names the thing it makes: a random UUID (RFC 9562) in its usual form, so that two clients never meet.
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")

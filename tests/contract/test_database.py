@@ -50,7 +50,7 @@ OPERATORS = {
     "$lte": "test_a_page_is_a_range_sorted_and_limited",
 }
 COMMANDS = {"ping", "hello", "usersInfo", "createUser", "updateUser", "replSetInitiate"}
-INDEX_OPTIONS = {"sparse", "expireAfterSeconds"}
+INDEX_OPTIONS = {"sparse", "expireAfterSeconds", "unique"}
 FIND_OPTIONS = {"batch_size"}
 # Calls that only share a name with pymongo's: (file, what is called).
 NOT_MONGO = {
@@ -98,6 +98,15 @@ def test_an_id_is_taken_once(rows):
         rows.insert_one({"_id": "110102/a", "n": 2})
     assert code_of(refused.value) == 11000
     assert rows.find_one({"_id": "110102/a"})["n"] == 1
+
+
+def test_a_person_has_one_login(rows):
+    rows.create_index([("person", ASCENDING), ("district", ASCENDING)], unique=True)
+    rows.insert_one({"_id": "ma", "person": "p1", "district": "110102"})
+    rows.insert_one({"_id": "li", "person": "p1", "district": "110107"})
+    with pytest.raises(DuplicateKeyError) as twice:
+        rows.insert_one({"_id": "ma2", "person": "p1", "district": "110102"})
+    assert twice.value.code == 11000
 
 
 def test_a_login_belongs_to_one_person(rows):

@@ -44,9 +44,11 @@ blows = some.fixed_dictionaries(
         "photos": photos,
     }
 )
-reports = some.fixed_dictionaries({"report": some.sampled_from(IDS), "place": places, "photos": photos})
+reports = some.fixed_dictionaries(
+    {"report": some.sampled_from(IDS), "place": places, "photos": photos, "words": some.just({})}
+)
 settlements = some.fixed_dictionaries(
-    {"settlement": some.sampled_from(IDS), "note": some.text(max_size=5), "photos": photos}
+    {"settlement": some.sampled_from(IDS), "note": some.text(max_size=5), "photos": photos, "words": some.just({})}
 )
 erasures = some.fixed_dictionaries({"erasure": some.sampled_from(IDS), "reason": some.sampled_from(ERASURES)})
 orders = some.one_of(

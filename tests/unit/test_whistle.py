@@ -37,12 +37,12 @@ def a_whistle(**changes):
 
 
 def reported(whistle, caller, report=R1):
-    order = {"report": report, "place": None, "photos": []}
+    order = {"report": report, "place": None, "photos": [], "words": {}}
     return grown(whistle, domain.report(whistle, caller=caller, now=NOW, **order), caller.actor)
 
 
 def settle(whistle, caller=SECRETARY, settlement=S1):
-    return list(domain.settle(whistle, caller=caller, now=NOW, settlement=settlement, note="", photos=[]))
+    return list(domain.settle(whistle, caller=caller, now=NOW, settlement=settlement, note="", photos=[], words={}))
 
 
 def test_a_whistle_calls_each_department_alone():
@@ -120,7 +120,7 @@ def test_a_department_does_not_settle_for_the_community():
 
 def test_a_whistle_is_settled_once():
     whistle = reported(a_whistle(), a_specialist())
-    whistle = grown(whistle, settle(whistle))
+    whistle = grown(whistle, settle(whistle), SECRETARY.actor)
     assert whistle.stage == "settled"
     assert settle(whistle) == []
     with pytest.raises(Conflict):
@@ -129,6 +129,22 @@ def test_a_whistle_is_settled_once():
 
 def test_nobody_reports_in_on_a_settled_whistle():
     whistle = reported(a_whistle(), a_specialist())
-    whistle = grown(whistle, settle(whistle))
+    whistle = grown(whistle, settle(whistle), SECRETARY.actor)
     with pytest.raises(Conflict):
         reported(whistle, a_specialist(actor="late"), R9)
+
+
+def test_the_same_id_with_other_words_is_refused():
+    whistle = reported(a_whistle(), a_specialist())
+    whistle = grown(whistle, settle(whistle), SECRETARY.actor)
+    order = {"settlement": S1, "note": "别的话", "photos": []}
+    said = {None: {"note": "", "photos": []}}
+    with pytest.raises(Conflict):
+        list(domain.settle(whistle, caller=SECRETARY, now=NOW, words=said, **order))
+    assert not list(domain.settle(whistle, caller=SECRETARY, now=NOW, words=said, **order | {"note": ""}))
+
+
+def test_the_same_report_by_another_person_is_refused():
+    whistle = reported(a_whistle(), a_specialist())
+    with pytest.raises(Conflict):
+        reported(whistle, a_specialist(actor="li"))
