@@ -43,7 +43,7 @@ class Link:
 
     def __init__(self, uri: str, purpose: str, opened: Callable[[Any], None], lost: Callable[[], None]):
         self.uri, self.parameters = uri, pika.URLParameters(uri)
-        self.parameters.heartbeat = 20
+        self.parameters.heartbeat = 10
         self.parameters.socket_timeout = self.parameters.stack_timeout = 4
         self.parameters.blocked_connection_timeout = 10
         self.user = self.parameters.credentials.username

@@ -63,7 +63,7 @@ class Listening(SharedExtension):
         pause = 0.2
         while not self.stopping:
             try:
-                with Connection(self.process.config["AMQP_URI"], connect_timeout=3, heartbeat=20) as connection:
+                with Connection(self.process.config["AMQP_URI"], connect_timeout=3, heartbeat=10) as connection:
                     connection.connect()
                     channel = connection.channel()
                     channel.basic_qos(0, WORKERS[self.half], False)

@@ -79,7 +79,7 @@ class IdentityService:
         """Finish a revocation whose call was cut off between the dismissal and the tokens."""
         self.put_out(fact["subject"], **fact["data"])
 
-    @timer(interval=2)
+    @timer(interval=1)
     def tell_untold(self):
         self.tell(self.people)
         self.tell(self.revoked)

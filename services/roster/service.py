@@ -41,6 +41,6 @@ class RosterService:
         clock.move(forward, speed)
         return self.clock()
 
-    @timer(interval=2)
+    @timer(interval=1)
     def tell_untold(self):
         self.tell(self.open)

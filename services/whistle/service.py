@@ -81,7 +81,7 @@ class WhistleService:
         """Finish an erasure whose call was cut off between the fact and the words."""
         self.forget(self.whistles.get(fact["subject"]), fact["data"]["reason"])
 
-    @timer(interval=2)
+    @timer(interval=1)
     def tell_untold(self):
         self.tell(self.whistles)
 

@@ -61,8 +61,14 @@ def house():
         ),
     ]  # fmt: skip
     eventually(lambda: ready(f"http://127.0.0.1:{port}"), 30)
-    # No listeners: what figures do with a fact is their own rate, and measured by itself.
+    # No listeners: what figures do with a fact is their own rate. One gateway: the one that serves floor and house.
     running.stop_one("figures")
+    running.stop_one("gateway")
+    api = topology.Management(settings.management())
+    for each in api.ask("GET", "queues", settings.vhost, "figures.facts", "bindings"):
+        if each["source"]:
+            binding = ("e", each["source"], "q", "figures.facts", each["properties_key"])
+            api.ask("DELETE", "bindings", settings.vhost, *binding)
     yield {"platform": running, "port": port, "first": first, "again": again, "idle": idle, "pids": started}
     for process in started:
         process.terminate()
