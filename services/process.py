@@ -82,7 +82,7 @@ class Speaker:
         """Let go of the connection; the next word opens another."""
         connection, self.connection, self.channel = self.connection, None, None
         with suppress(*GONE):
-            connection.collapse()
+            connection.collect()
 
 
 def keep_on(queue: LightQueue, most: int, act: Any, failed: str) -> None:
@@ -161,6 +161,7 @@ class Process:
     def tell_untold(self, store: Ledger) -> int:
         """Tell what was saved and not told in time, until nothing late is left; gives how many records."""
         count = 0
+        self.teller.say([])  # raises while the broker is away: a share that cannot be told is not claimed
         while share := store.claim_untold():
             self.tell_batch([(type(store), key, entries) for key, entries in share if entries])
             count += len(share)

@@ -62,26 +62,28 @@ class Listening(SharedExtension):
     def run(self) -> None:
         pause = 0.2
         while not self.stopping:
+            connection = Connection(self.process.config["AMQP_URI"], connect_timeout=3, heartbeat=10)
             try:
-                with Connection(self.process.config["AMQP_URI"], connect_timeout=3, heartbeat=10) as connection:
-                    connection.connect()
-                    channel = connection.channel()
-                    channel.basic_qos(0, WORKERS[self.half], False)
-                    channel.basic_consume(self.queue, callback=partial(self.on_message, channel))
-                    self.broken, pause = False, 0.2
-                    self.process.set_listening(self.queue, True)
-                    while not self.stopping and not self.broken:
-                        with suppress(TimeoutError):
-                            connection.drain_events(timeout=1)
-                        # Raises when the broker has been silent for two heartbeats, though the connection seems open.
-                        with self.writing:
-                            connection.heartbeat_check()
+                connection.connect()
+                channel = connection.channel()
+                channel.basic_qos(0, WORKERS[self.half], False)
+                channel.basic_consume(self.queue, callback=partial(self.on_message, channel))
+                self.broken, pause = False, 0.2
+                self.process.set_listening(self.queue, True)
+                while not self.stopping and not self.broken:
+                    with suppress(TimeoutError):
+                        connection.drain_events(timeout=1)
+                    # Raises when the broker has been silent for two heartbeats, though the connection seems open.
+                    with self.writing:
+                        connection.heartbeat_check()
             except Exception as error:
                 log("not listening", queue=self.queue, why=f"{type(error).__name__}: {error}"[:200])
                 eventlet.sleep(pause * random.uniform(0.5, 1))
                 pause = min(pause * 2, 2)
             finally:
                 self.process.set_listening(self.queue, False)
+                with suppress(*GONE):
+                    connection.collect()  # a parting word would wait for ever on a broker that hangs
 
     def on_message(self, channel: Any, message: Any) -> None:
         routed = message.delivery_info["routing_key"].partition(".")[2]

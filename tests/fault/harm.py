@@ -73,7 +73,17 @@ def kill_and_wait(platform, name: str, seconds: float = 60) -> float:
     """Kill a process as a crash would and wait until its successor is ready; gives the moment of that."""
     old = platform.kill(name)
     eventually(lambda: platform.pids().get(name, old) != old and platform.is_ready(name), seconds)
+    if name == "broker":
+        eventually(lambda: speaks(platform), 10)  # its management answers a moment before its queues do
     return time.time()
+
+
+def speaks(platform) -> bool:
+    """Say whether the broker lets somebody look at a queue."""
+    try:
+        return depth(platform, "figures.facts") >= 0
+    except pika.exceptions.AMQPError:
+        return False
 
 
 def all_ready(platform) -> bool:
