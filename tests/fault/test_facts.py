@@ -132,7 +132,7 @@ def test_a_thousand_poison_facts_beside_a_thousand_good_ones_harm_nobody(bell, p
     known = set(parked_for(platform, "bell"))
     ids = bell.strike(*["good", "poison"] * 1_000)
     good, poison = set(ids[::2]), set(ids[1::2])
-    eventually(lambda: len(bell.strokes(ids)) == 2_000, 90, every=0.5)
+    eventually(lambda: len(bell.strokes(ids)) == 2_000, 200, every=0.5)
     eventually(lambda: depth(platform, "bell.parked") - len(known) == 1_000, 30)
     assert set(bell.strokes(ids)) == good | poison
     found = parked_for(platform, "bell")
