@@ -1,4 +1,4 @@
-"""Reads or moves the platform's clock in demo and test: ``make clock args="--forward 86400 --speed 60"``."""
+"""Reads or moves the platform's clock in demo and test: ``make clock forward=86400 speed=60``."""
 
 import argparse
 

@@ -201,9 +201,15 @@ class Platform:
             self._keep_what_runs()
         else:
             self._fresh()
-        self._start_supervisor()
-        self._infrastructure(patience)
-        self._services(patience)
+        try:
+            self._start_supervisor()
+            self._infrastructure(patience)
+            self._services(patience)
+        except (SystemExit, OSError, RuntimeError, subprocess.SubprocessError):
+            if not again:
+                # What did not come up must not stand in the way of the next try, which may be told other servers.
+                self.down()
+            raise
         if seed and self.settings.mode != "production":
             say("演示数据 / demo data")
             self.seed()
@@ -314,6 +320,16 @@ class Platform:
             raise SystemExit(
                 f"平台已在 {self.url} 运行；换端口先 make down。\n"
                 f"The platform runs at {self.url} already; to change the port, make down first."
+            )
+        others = [
+            name
+            for name in ("AMQP_URI", "MONGO_URI")
+            if environ.get(name, self.settings.given.get(name)) != self.settings.given.get(name)
+        ]
+        if others:
+            raise SystemExit(
+                f"平台正在运行，用的是别的 {'、'.join(others)}；要换先 make down。\n"
+                f"The platform runs with another {', '.join(others)}; to change it, make down first."
             )
 
     def _orphans(self):

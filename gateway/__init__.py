@@ -61,7 +61,7 @@ def create_app(config: dict[str, Any] | None = None, bus: Any = None) -> Flask:
     app = Flask(__name__)
     declare(app.view_functions["static"], public=True)
     app.config.update(
-        config, BLOBS=open_blobs(config["BLOBS"]), MAX_CONTENT_LENGTH=LARGEST_BODY, PROVIDE_AUTOMATIC_OPTIONS=False
+        config, BLOBS=open_blobs(config["BLOBS"]), MAX_CONTENT_LENGTH=LARGEST_BODY + 1, PROVIDE_AUTOMATIC_OPTIONS=False
     )
     app.json.ensure_ascii, app.json.sort_keys = False, False
     if config.get("TRUSTED_PROXIES"):

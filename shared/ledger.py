@@ -274,7 +274,7 @@ class Ledger(Store):
             struck = {"$set": {"told": last}, "$unset": {"untold_since": "", "claim": ""}}
             database[cls.collection].update_many(asked, struck)
 
-    def claim_untold(self, most: int = 200) -> list[tuple[str, list[dict]]]:
+    def claim_untold(self, most: int = 50) -> list[tuple[str, list[dict]]]:
         """Claim a share of what was saved and not told in time: ``[(key, untold entries)]``, no other replica's.
 
         Any number of replicas may ask at once: the claim is one guarded write, and lasts ``LEASE`` seconds.
@@ -296,8 +296,8 @@ class Ledger(Store):
 
     # -- forget ---------------------------------------------------------------------------------------------------
 
-    def forget(self, record: Record, reason: str) -> None:
-        """Erase the words and salts of a record, and leave when and why. Safe to repeat."""
+    def forget(self, refs: list[str], reason: str) -> None:
+        """Erase words and their salts, and leave when and why. Safe to repeat."""
         erased = {"said": {}, "erased": {"at": self.now(), "reason": reason}}
-        asked = {"_id": {"$in": list(record.refs)}, "erased": None}
+        asked = {"_id": {"$in": refs}, "erased": None}
         self.database[f"{self.collection}_words"].update_many(asked, {"$set": erased, "$unset": {"photos": ""}})

@@ -15,10 +15,11 @@ def bucket(district: str, fact: str, at: datetime, id: str) -> dict:
     return {"_id": f"{district}/{fact}/{day}/{crc32(id.encode()) % SHARDS}", "fact": fact, "day": day}
 
 
-def must_be_of_our_time(*days: date | None) -> None:
+def must_be_of_our_time(**days: date | None) -> None:
     """A day lies in the years that this platform can know of."""
-    if any(day and not 2000 < day.year < 2200 for day in days):
-        raise Invalid("年份无效 / No such year here", {"since": ["2001–2199"]})
+    wrong = {name: ["2001–2199"] for name, day in days.items() if day and not 2000 < day.year < 2200}
+    if wrong:
+        raise Invalid("年份须在 2001–2199 / A year from 2001 to 2199, please", wrong)
 
 
 def must_be_a_span(since, until) -> None:

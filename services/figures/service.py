@@ -17,7 +17,7 @@ class FiguresService:
 
     @rpc(figures.sums)
     def sums(self, since, until):
-        domain.must_be_of_our_time(since, until)
+        domain.must_be_of_our_time(since=since, until=until)
         until = until or day_of(self.rows.now())
         since = since or until - timedelta(days=30)
         domain.must_be_a_span(since, until)
@@ -26,7 +26,7 @@ class FiguresService:
 
     @rpc(figures.heard)
     def heard(self, day, fact, limit, after):
-        domain.must_be_of_our_time(day)
+        domain.must_be_of_our_time(day=day)
         return self.rows.rows_of(day.isoformat(), fact, limit, after)
 
     @on(whistle.blown)

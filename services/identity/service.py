@@ -85,6 +85,6 @@ class IdentityService:
         self.tell(self.revoked)
 
     def put_out(self, person, revocation, before, reason):
-        self.revoked.begin(
-            revocation, domain.revoke, subject=person, before=datetime.fromisoformat(before), reason=reason
-        )
+        # By person and revocation: an id that was used for somebody else must not leave this one signed in.
+        id, order = f"{person}.{revocation}", {"subject": person, "reason": reason}
+        self.revoked.begin(id, domain.revoke, before=datetime.fromisoformat(before), **order)

@@ -17,6 +17,8 @@ NEXT = {
     "settled": set(),
 }
 
+SAID = {"blown": "已发哨", "attended": "已报到", "settled": "已销哨"}
+
 
 @dataclass(frozen=True)
 class Whistle:
@@ -51,6 +53,7 @@ def on_blown(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
 
 def on_reported(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
     attendance = {"department": data["department"], "person": data["person"], "at": at, "words": data.get("words")}
+    attendance |= {"lon": data.get("lon"), "lat": data.get("lat")}
     reports = whistle.reports | {data["report"]: attendance}
     if {each["department"] for each in reports.values()} < set(whistle.called):
         return replace(whistle, reports=reports)
@@ -85,6 +88,12 @@ def point(place: dict | None) -> dict:
     return {"lon": place["lon"], "lat": place["lat"]} if place else {}
 
 
+def erased_by(history: tuple[dict, ...], erasure: str) -> tuple[list[str], str]:
+    """Give what an erasure erases, the references of all words written before it, and its reason."""
+    step = next(each for each in history if each["data"].get("erasure") == erasure)
+    return [each["words"]["ref"] for each in history[: step["n"] - 1] if "words" in each], step["data"]["reason"]
+
+
 def said_before(words: dict, ref: str | None, **said) -> bool:
     """Say whether these are the words of the first time; where they are not there any more, nobody can tell."""
     known = words.get(ref, {"erased": True})
@@ -101,7 +110,7 @@ def must_lead_to(whistle: Whistle, stage: str) -> None:
     """A whistle goes only where its life cycle leads."""
     if stage not in NEXT[whistle.stage]:
         raise Conflict(
-            f"此哨已是“{whistle.stage}”,不能这样办 / This whistle is {whistle.stage}: that cannot be done now"
+            f"此哨{SAID[whistle.stage]},不能再这样办 / This whistle is {whistle.stage}: that cannot be done now"
         )
 
 
@@ -139,7 +148,9 @@ def report(
 ) -> Iterator[Happened]:
     """Only a called department reports in, through one of its own people; several of them may come."""
     if known := whistle.reports.get(report):
-        must_be_the_same(known["person"] == caller.actor and said_before(words, known["words"], photos=photos))
+        there = {"lon": known["lon"], "lat": known["lat"]} == {"lon": None, "lat": None} | point(place)
+        before = there and said_before(words, known["words"], photos=photos)
+        must_be_the_same(known["person"] == caller.actor and before)
         return
     if not caller.department:
         raise Forbidden("只有部门专员可以报到 / Only a department's specialist reports in")

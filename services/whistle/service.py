@@ -32,19 +32,22 @@ class WhistleService:
 
     @rpc(whistle.report)
     def report(self, id, **order):
-        words = self.whistles.get(id).words
-        self.photos.must_have(order["photos"], words)
-        return shown(self.whistles.change(id, domain.report, words=words, **order))
+        before = self.whistles.get(id)
+        if order["report"] not in before.state.reports:
+            self.photos.must_have(order["photos"])
+        return shown(self.whistles.change(id, domain.report, words=before.words, **order))
 
     @rpc(whistle.settle)
     def settle(self, id, **order):
-        words = self.whistles.get(id).words
-        self.photos.must_have(order["photos"], words)
-        return shown(self.whistles.change(id, domain.settle, words=words, **order))
+        before = self.whistles.get(id)
+        if order["settlement"] != before.state.settlement:
+            self.photos.must_have(order["photos"])
+        return shown(self.whistles.change(id, domain.settle, words=before.words, **order))
 
     @rpc(whistle.erase)
     def erase(self, id, **order):
-        self.forget(self.whistles.change(id, domain.erase, **order), order["reason"])
+        self.whistles.change(id, domain.erase, **order)
+        self.forget(id, order["erasure"])
         return shown(self.whistles.get(id))
 
     @rpc(whistle.get)
@@ -62,7 +65,7 @@ class WhistleService:
 
     @rpc(whistle.keep_photo)
     def keep_photo(self, **order):
-        return self.photos.keep(self.blobs, **order)
+        return self.photos.keep(**order)
 
     @rpc(whistle.photo)
     def photo(self, digest):
@@ -79,7 +82,7 @@ class WhistleService:
     @on(whistle.words_erased)
     def words_erased(self, fact):
         """Finish an erasure whose call was cut off between the fact and the words."""
-        self.forget(self.whistles.get(fact["subject"]), fact["data"]["reason"])
+        self.forget(fact["subject"], fact["data"]["erasure"])
 
     @timer(interval=1)
     def tell_untold(self):
@@ -90,9 +93,12 @@ class WhistleService:
         for row in self.photos.due():
             self.photos.enter(row["district"]).look_at(self.blobs, row)
 
-    def forget(self, record, reason):
-        photos = [digest for said in record.words.values() for digest in said.get("photos", ())]
+    def forget(self, id, erasure):
+        """Erase what was written before an erasure, whenever it is told: what was written after it stays."""
+        record = self.whistles.get(id, history=True)
+        refs, reason = domain.erased_by(record.history, erasure)
+        photos = [digest for ref in refs for digest in record.words.get(ref, {}).get("photos", ())]
         self.photos.look_soon(photos)
-        self.whistles.forget(record, reason)
+        self.whistles.forget(refs, reason)
         for digest in self.photos.drop(photos):
             self.photos.delete(self.blobs, digest)

@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.whistle import domain
-from shared.errors import Invalid, NotFound, Unavailable
+from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger, Record, Store
 from shared.rules.codes import district_of
 
@@ -85,20 +85,14 @@ class Photos(Store):
     def key(self, digest: str) -> str:
         return f"{self.caller.district}/{digest}"
 
-    def keep(self, blobs, digest: str, **what) -> dict:
-        """Keep a photo's row; the same bytes again find the row that is there."""
+    def keep(self, digest: str, **what) -> dict:
+        """Keep a photo's row, before its bytes are: whatever fails then, a timer will look. Again, it finds the row."""
         fresh = {"due": self.now() + UNUSED}
         row = {"_id": self.key(digest), "digest": digest, "by": self.caller.actor, "kept_at": self.now(), **what}
         try:
             self.rows("photos").insert_one(row | fresh)
         except DuplicateKeyError:
             self.rows("photos").update_one({"_id": row["_id"]}, {"$unset": {"erased": ""}, "$set": fresh})
-            try:
-                # An erasure may have taken the bytes since the gateway found that it need not write them again.
-                blobs.get(row["_id"])
-            except KeyError:
-                self.drop([digest])
-                raise Unavailable("照片刚被删除,请重新上传 / It was erased just now: please upload it again") from None
         return self.get(digest)
 
     def get(self, digest: str) -> dict:
@@ -108,10 +102,8 @@ class Photos(Store):
             raise NotFound("没有这张照片,或已删除 / No such photo in this district, or it was erased")
         return row
 
-    def must_have(self, digests: list[str], known: dict | None = None) -> None:
-        """Refuse an order whose photos were not uploaded here first; a record that has words erased is past that."""
-        if any("erased" in said for said in (known or {}).values()):
-            return
+    def must_have(self, digests: list[str]) -> None:
+        """Refuse an order whose photos were not uploaded here first."""
         missing = []
         for digest in digests:
             try:

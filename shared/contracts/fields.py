@@ -1,5 +1,6 @@
 """The kinds of field that several contracts use, each with its limits said once."""
 
+import unicodedata
 from datetime import UTC, datetime
 
 from marshmallow import fields, validate
@@ -19,7 +20,7 @@ class Whole(validate.Regexp):
 
 def code(form, **options):
     """A code of a known form; the message says which."""
-    return fields.String(validate=Whole(form, error="格式应为 / must match {regex}"), **options)
+    return fields.String(validate=Whole(form, error="格式应为 {regex} / must match {regex}"), **options)
 
 
 def an_id(**options):
@@ -46,7 +47,7 @@ def text(most: int, least: int = 1, **options):
     """What a person wrote: it must say something, and not more than ``most`` characters."""
 
     def says_something(value: str) -> None:
-        if len(value.strip()) < least:
+        if sum(unicodedata.category(letter)[0] not in "ZC" for letter in value) < least:
             raise validate.ValidationError("请填写 / Please write something")
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise validate.ValidationError("含有无法保存的字符 / A character in it cannot be kept")
@@ -68,6 +69,17 @@ def moment(**options):
     return Moment(format="iso", default_timezone=UTC, **options)
 
 
+def some(least: int, most: int):
+    """So many of a list."""
+    return validate.Length(least, most, error=f"{least}–{most} 个 / {least} to {most} of them")
+
+
+def distinct(values: list) -> None:
+    """Each of a list once."""
+    if len(set(values)) != len(values):
+        raise validate.ValidationError("有重复 / One is named twice")
+
+
 def one_of(values, **options):
     return fields.String(
         validate=validate.OneOf(values, error="须为其中之一:{choices} / must be one of: {choices}"), **options
@@ -82,4 +94,4 @@ def limit(most: int = 200):
 
 def cursor():
     """Where the next page begins: opaque, taken from the ``next`` of the page before."""
-    return fields.String(load_default=None, allow_none=True, validate=validate.Length(max=200))
+    return fields.String(load_default=None, allow_none=True, validate=validate.Length(max=200, error="过长 / too long"))

@@ -21,7 +21,7 @@ class SignIn(Order):
 
 
 class Renew(Order):
-    renewal = fields.String(required=True, validate=validate.Length(20, 200))
+    renewal = fields.String(required=True, validate=validate.Length(20, 200, error="续期码不对 / not a renewal"))
 
 
 class Admit(Order):
@@ -32,7 +32,7 @@ class Admit(Order):
     login = own.text(64, required=True)
     name = own.text(40, required=True)
     password = fields.String(required=True, validate=validate.Length(8, 200, error="8–200 个字符 / 8–200 characters"))
-    roles = fields.List(own.one_of(ROLE_NAMES), required=True, validate=validate.Length(1, 5))
+    roles = fields.List(own.one_of(ROLE_NAMES), required=True, validate=[own.some(1, 5), own.distinct])
     unit = own.code(own.codes.UNIT_OR_NONE, required=True)
     department = own.code(own.codes.DEPARTMENT_OR_NONE, load_default="")
 

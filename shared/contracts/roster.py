@@ -37,7 +37,7 @@ class Trace(View):
 class DistrictSettings(Order):
     """What differs from district to district."""
 
-    departments = fields.List(own.department(), validate=validate.Length(1, 60))
+    departments = fields.List(own.department(), validate=[own.some(1, 60), own.distinct])
 
 
 class Open(Order):
@@ -64,7 +64,9 @@ class MoveClock(Order):
     """Forward only: ``forward`` seconds at once, then ``speed`` platform seconds to one real second."""
 
     forward = fields.Float(load_default=0, validate=validate.Range(0, 400 * 86400, error="0–400 天 / 0–400 days"))
-    speed = fields.Float(load_default=None, allow_none=True, validate=validate.Range(0.1, 200_000))
+    speed = fields.Float(
+        load_default=None, allow_none=True, validate=validate.Range(0.1, 200_000, error="0.1–200000 倍 / times")
+    )
 
 
 class District(View):

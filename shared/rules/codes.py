@@ -9,10 +9,10 @@ DIVISION = re.compile("^[1-9][0-9]{11}$")
 # Empty where a person of the city belongs to no district, unit or department.
 DISTRICT_OR_NONE = re.compile("^(|[1-9][0-9]{5})$")
 UNIT_OR_NONE = re.compile("^(|[1-9][0-9]{5}|[1-9][0-9]{11})$")
-DEPARTMENT_OR_NONE = re.compile("^(|[a-z][a-z0-9]{1,23})$")
+DEPARTMENT_OR_NONE = re.compile("^(|(?!all$)[a-z][a-z0-9]{1,23})$")
 UNIT = re.compile("^([0-9]{6}|[0-9]{12})$")
 EVENT = re.compile("^[0-9]{4,6}$")  # GB/T 30428.2, with a district's own extensions
-DEPARTMENT = re.compile(r"^[a-z][a-z0-9]{1,23}$")
+DEPARTMENT = re.compile("^(?!all$)[a-z][a-z0-9]{1,23}$")  # a fact for all of them is told to `all`
 # A client names the thing it makes: a random UUID (RFC 9562) in its usual form, so that two clients never meet.
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 DIGEST = re.compile(r"^[0-9a-f]{64}$")

@@ -17,7 +17,7 @@ from tests.fault.bell.contract import fired, hung
 from tests.fault.bell.store import Deadlines
 from tests.make import eventually, fresh
 
-HUNG, UNTOLD, STEPS = 200, 900, 4
+HUNG, UNTOLD, STEPS = 200, 600, 4
 TIMER = Caller(DISTRICT, "timer", ("timer",))
 
 
