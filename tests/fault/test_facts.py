@@ -80,9 +80,9 @@ def test_slow_facts_never_make_a_call_wait(bell):
     busy = rings(bell, 100)
     begun = len(bell.strokes(slow))
     assert 10 <= begun < 30, f"{begun} of 30: the calls were not made while slow facts were in hand"
-    # One that had to wait for a slow fact would have taken up to three seconds.
-    assert max(busy) < 1, f"quiet p95 {p95(quiet):.3f} s, busy p95 {p95(busy):.3f} s, longest {max(busy):.3f} s"
-    assert p95(busy) < 10 * max(p95(quiet), 0.02)
+    # In one pool of ten with the facts, most of a hundred calls would have waited for a slow one, three seconds each.
+    said = f"quiet p95 {p95(quiet):.3f} s, busy p95 {p95(busy):.3f} s, longest {max(busy):.3f} s"
+    assert p95(busy) < 1.5 and sum(busy) < 60, said
     eventually(lambda: all(bell.outcomes(id) for id in slow), 15)
     assert bell.strokes(slow) == dict.fromkeys(slow, 1)
 
