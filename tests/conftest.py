@@ -12,6 +12,14 @@ from tests.make import Client
 
 HOME = Path(os.environ.get("HUYING_TEST_HOME") or Path(__file__).parents[1] / "var" / "test")
 
+ORDER = ("unit", "contract", "integration", "fault", "bench")
+
+
+def pytest_collection_modifyitems(items):
+    """Ask the quick questions first, and kill last: what faults leave behind makes the platform's lists long."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.relative_to(here).parts[0]))
+
 
 @pytest.fixture(scope="session")
 def platform():

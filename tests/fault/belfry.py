@@ -90,7 +90,7 @@ class Belfry:
     def log(self) -> list[dict]:
         """Give the canonical lines of all replicas, in the order of time."""
         lines = [line for file in self.folder.glob("bell.*.log") for line in file.read_text().splitlines()]
-        known = [json.loads(line) for line in lines if line.startswith("{")]
+        known = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]  # the last is half
         return sorted(known, key=lambda line: line["at"])
 
     # -- speaking -------------------------------------------------------------------------------------------------

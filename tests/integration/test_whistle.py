@@ -420,7 +420,7 @@ def pages(client: Client, limit: int, between=lambda: None, **asked) -> list[lis
         after = answer.json()["next"]
         if after is None:
             return found
-        assert len(found) < 400
+        assert len(found) < 2_000
         between()
 
 

@@ -63,7 +63,7 @@ CLAIMS = {"sub": PERSON, "sid": SESSION, "district": "110102", "roles": ["distri
         forged({"alg": "none", "typ": "JWT"}, CLAIMS),
         jwt.encode(CLAIMS, "x" * 32, algorithm="HS256"),
         a_token(exp=NOW - 60, iat=NOW - 900),
-        a_token(iat=NOW + 600, exp=NOW + 900),
+        a_token(iat=NOW + 86_400, exp=NOW + 87_000),
         a_token(iat=NOW, exp=NOW + 90_000),
         a_token(sid=None),
         a_token(exp=None),
