@@ -147,6 +147,12 @@ def is_up(settings: Settings) -> bool:
     return True
 
 
+WAYS_ON = """
+  · 用自带的代理：去掉 AMQP_URI / run our own broker: leave AMQP_URI= away
+  · 容器：docker compose up / in containers: docker compose up
+  · 换一个地址：AMQP_URI=amqp://…，管理接口另用 AMQP_MANAGEMENT=http://… / another address"""
+
+
 def wait(settings: Settings, patience: float = 60) -> None:
     """Wait until the broker answers and our virtual host is there; say clearly when it does not."""
     # A broker of the person's own is up already or not: nothing is gained by waiting long for it.
@@ -158,9 +164,10 @@ def wait(settings: Settings, patience: float = 60) -> None:
         except OSError as failure:
             address = re.sub(r"//[^@]*@", "//", settings.management())
             if time.monotonic() > deadline:
+                ways = WAYS_ON if "AMQP_URI" in settings.given else ""
                 raise SystemExit(
-                    f"消息代理的管理接口没有应答：{address}（{failure}）。可用 AMQP_MANAGEMENT= 指定地址。\n"
-                    f"The broker's management API does not answer: {address} ({failure}). AMQP_MANAGEMENT= sets it."
+                    f"消息代理的管理接口没有应答：{address}（{failure}）。\n"
+                    f"The broker's management API does not answer: {address} ({failure}).{ways}"
                 ) from failure
             time.sleep(0.1)
 

@@ -134,7 +134,13 @@ def is_up(settings: Settings) -> bool:
 
 def wait(settings: Settings, patience: float = 30) -> None:
     """Wait until the database answers its administrator; say clearly when it does not."""
-    _connected(admin_uri(settings), patience).close()
+    # A database of the person's own is up already or not: nothing is gained by waiting long for it.
+    given = "MONGO_URI" in settings.given
+    try:
+        _connected(admin_uri(settings), min(patience, 5) if given else patience).close()
+    except SystemExit as failure:
+        ways = "\n  · 用自带的数据库：去掉 MONGO_URI / run our own: leave MONGO_URI= away" if given else ""
+        raise SystemExit(f"{failure}{ways}") from None
 
 
 def _connected(uri, patience):

@@ -96,7 +96,8 @@ def main() -> None:
     parser.add_argument("id", nargs="?")
     parser.add_argument("--because")
     asked = parser.parse_args()
-    uri = Settings(os.environ.get("HUYING_HOME")).amqp_uri(OPERATOR)
+    # In production the operator's own login is given; here it is one of this home's.
+    uri = os.environ.get("OPERATOR_AMQP_URI") or Settings(os.environ.get("HUYING_HOME")).amqp_uri(OPERATOR)
     if asked.verb == "list":
         show(uri)
         return
