@@ -138,10 +138,11 @@ def recount(readers: dict[str, Reader], promised: Promised) -> dict:
     listed = {
         district: list(reader.pages("/v1/whistles", limit=200)) for district, reader in readers.items()
     }  # fmt: skip
-    times = Counter(whistle["id"] for whistles in listed.values() for whistle in whistles)
+    # An id is one whistle's within its district; another district may have chosen the same.
+    times = Counter((district, whistle["id"]) for district, whistles in listed.items() for whistle in whistles)
     titles = Counter((whistle.get("words") or {}).get("title") for whistles in listed.values() for whistle in whistles)
     shown = {whistle["id"]: whistle for whistles in listed.values() for whistle in whistles}
-    twins = [id for id, count in times.items() if count > 1]
+    twins = [id for (_, id), count in times.items() if count > 1]
     twins += [title for title, count in titles.items() if count > 1 and title and title.startswith(promised.mark)]
     mine = {
         id
