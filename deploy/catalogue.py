@@ -15,4 +15,5 @@ def service_class(name: str) -> type:
 def stores(name: str) -> list[type[Store]]:
     """Give the stores of a service, for their indexes."""
     module = importlib.import_module(f"services.{name}.store")
-    return [each for _, each in inspect.getmembers(module, inspect.isclass) if each.__module__ == module.__name__]
+    found = [each for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, Store)]
+    return [each for each in found if each.__module__.startswith(module.__name__)]

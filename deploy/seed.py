@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from deploy.settings import Settings
-from services.roster.store import divisions
+from services.roster.store.districts import divisions
 from shared.bus import Bus
 from shared.caller import Caller
 from shared.contracts import identity, roster

@@ -8,7 +8,7 @@ from shared.errors import Forbidden, Unauthenticated
 
 GATEWAY = "gateway"
 PLUGIN = "plugin"
-TEXT = ("district", "actor", "unit", "department", "session")  # what travels under its own name
+TEXT = ("district", "actor", "unit", "department", "session", "address")  # what travels under its own name
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Caller:
     """The caller of one call.
 
     ``district`` six digits (GB/T 2260), empty for an operator; ``actor`` a person's id, never a name; ``unit`` the
-    division code that the roles are scoped to; ``department`` the department's code, empty for nobody's.
+    division code that the roles are scoped to; ``department`` the department's code, empty for nobody's; ``address``
+    where the request came from, for the security log only; ``adjusted`` what the district changed for these roles.
     """
 
     district: str = ""
@@ -26,11 +27,14 @@ class Caller:
     department: str = ""
     trace: str = ""
     session: str = ""
+    address: str = ""
+    adjusted: tuple[str, ...] = ()
 
     def headers(self) -> dict[str, str]:
         """Give the caller as message headers, all of them short text."""
         text = {name: getattr(self, name) for name in TEXT}
-        return {**text, "roles": ",".join(self.roles), "traceparent": self.trace}
+        lists = {"roles": ",".join(self.roles), "adjusted": ",".join(self.adjusted)}
+        return {**text, **lists, "traceparent": self.trace}
 
     @classmethod
     def from_message(cls, user_id: str | None, headers: dict) -> "Caller":
@@ -40,13 +44,15 @@ class Caller:
         """
         trace = str(headers.get("traceparent") or "")
         if user_id == GATEWAY:
-            roles = tuple(role for role in str(headers.get("roles") or "").split(",") if role)
-            return cls(roles=roles, trace=trace, **{name: str(headers.get(name) or "") for name in TEXT})
+            lists = {
+                name: tuple(filter(None, str(headers.get(name) or "").split(","))) for name in ("roles", "adjusted")
+            }
+            return cls(trace=trace, **lists, **{name: str(headers.get(name) or "") for name in TEXT})
         if known := re.fullmatch(f"{PLUGIN}-([^-]+)-(.+)", user_id or ""):
             return cls(known[1], user_id, (PLUGIN,), known[1], known[2], trace)
         raise Unauthenticated("来源未经核实 / The bus does not vouch for this caller")
 
     def must(self, permission: str | None) -> None:
         """Refuse (``Forbidden``) unless one of the caller's roles carries the permission; ``None`` asks for nothing."""
-        if permission and not may(self.roles, permission):
+        if permission and not may(self.roles, permission, self.adjusted):
             raise Forbidden(f"您的角色不能这样做({permission}) / Your roles do not carry {permission}")

@@ -1,6 +1,6 @@
 """The roster's entrypoints."""
 
-from services.roster import domain
+from services.roster.domain import districts as domain
 from services.roster.store import Districts
 from shared.contracts import roster
 from shared.running import clock

@@ -1,5 +1,9 @@
-"""One page per service: what it takes, what it gives, what it tells."""
+"""One page per service: what it takes, what it gives, what it tells; and one for who hears what."""
+
+from dataclasses import replace
 
 from shared.contracts import figures, identity, roster, whistle
+from shared.contracts.hears import HEARS
 
-CONTRACTS = {page.CONTRACT.service: page.CONTRACT for page in (identity, roster, whistle, figures)}
+PAGES = (identity, roster, whistle, figures)
+CONTRACTS = {page.SERVICE: replace(page.CONTRACT, hears=HEARS[page.SERVICE]) for page in PAGES}

@@ -1,5 +1,6 @@
 """The kinds of field that several contracts use, each with its limits said once."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 
@@ -7,6 +8,12 @@ from marshmallow import fields, validate
 
 from shared.rules import codes
 from shared.rules.days import iso
+
+
+# A district's own codes go on below the community's twelve digits: compound, building, entrance, a segment each.
+ANYWHERE = re.compile("^([1-9][0-9]{5}|[1-9][0-9]{11}([.][0-9A-Za-z]{1,8}){0,3})$")
+# A mainland mobile, or a fixed line with its area code, or one of the short public numbers.
+PHONE = re.compile("^(1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}(-[0-9]{1,5})?|[19][0-9]{2,4})$")
 
 
 class Whole(validate.Regexp):
@@ -33,6 +40,25 @@ def district(**options):
 
 def division(**options):
     return code(codes.DIVISION, **options)
+
+
+def anywhere(**options):
+    """A unit of the tree of any level: district, street, community, or a place of the district's own below."""
+    return code(ANYWHERE, **options)
+
+
+def phone(**options):
+    return code(PHONE, **options)
+
+
+def day(**options):
+    """A Beijing day, of our time."""
+
+    def is_ours(value) -> None:
+        if not 2000 < value.year < 2200:
+            raise validate.ValidationError("年份须在 2001–2199 / A year from 2001 to 2199, please")
+
+    return fields.Date(validate=is_ours, **options)
 
 
 def department(**options):

@@ -7,7 +7,6 @@ from marshmallow import fields
 
 from shared.contract import Call, Contract, Order, View
 from shared.contracts import fields as own
-from shared.contracts import identity, roster, whistle
 
 COUNTED = ("blown", "reported", "settled")
 
@@ -48,8 +47,4 @@ CONTRACT = Contract(
     SERVICE,
     "统计: figures that anyone can recompute",
     (sums, heard),
-    (),
-    # What is counted, and beside it what is only witnessed: each fact's hash, for `make verify`.
-    (whistle.blown, whistle.reported, whistle.settled, whistle.words_erased)
-    + (identity.admitted, identity.dismissed, identity.revoked, roster.opened, roster.settings_changed),
 )

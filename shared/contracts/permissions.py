@@ -1,31 +1,104 @@
 """Which role may do what: one table of data that the gateway sieves by and each service judges by.
 
-A call names one permission (``needs``); a route never names a role. The roles are those of the mission;
-Issue B lets a district adjust the table within bounds.
+A call names one permission (``needs``); a route never names a role. The roles are those of the mission. A district
+may adjust the table for its own people within ``may_add`` and ``may_drop``; what differs is signed into each person's token.
 """
 
-READS = {"whistle.read", "photo.read", "district.read", "figures.read", "stream.listen", "person.self"}
+# What everybody who works here reads, and what a resident does.
+KNOWS = {"district.read", "unit.read", "station.read", "catalogue.read", "person.self"}
+READS = KNOWS | {"whistle.read", "photo.read", "figures.read", "stream.listen"}
+WORKS = READS | {"photo.add", "person.read"}
 
 ROLES: dict[str, frozenset[str]] = {
-    "resident": frozenset({"district.read", "person.self"}),
-    "secretary": frozenset(READS | {"whistle.blow", "whistle.settle", "photo.add"}),
-    "street": frozenset(READS | {"whistle.blow", "whistle.settle", "photo.add"}),
-    "specialist": frozenset(READS | {"whistle.report", "photo.add"}),
-    "district": frozenset(READS | {"whistle.erase", "person.revoke", "settings.change"}),
-    "observer": frozenset(READS),
-    "operator": frozenset(
-        {"district.read", "district.open", "district.enter", "clock.move", "person.self", "person.admit"}
+    "resident": frozenset(KNOWS),
+    "steward": frozenset(READS | {"photo.add"}),
+    "worker": frozenset(WORKS | {"place.change", "place.import", "place.export", "seat.appoint"}),
+    "secretary": frozenset(
+        WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
+        | {"card.publish", "person.admit", "person.change", "person.reveal"}
     ),
+    "specialist": frozenset(WORKS | {"whistle.report", "absence.take", "card.publish"}),
+    "lead": frozenset(
+        WORKS | {"seat.appoint", "absence.take", "card.publish", "team.change", "seat.import", "seat.export"}
+        | {"person.admit", "person.change", "person.reveal"}
+    ),
+    "street": frozenset(
+        WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
+        | {"seat.import", "seat.export", "card.publish", "absence.take", "team.change", "unit.mark"}
+        | {"person.admit", "person.change", "person.reveal"}
+    ),
+    "district": frozenset(
+        WORKS - {"photo.add"} | {"whistle.erase", "settings.change", "unit.change", "unit.mark", "place.change"}
+        | {"place.import", "place.export", "seat.appoint", "seat.import", "seat.export", "card.publish", "absence.take"}
+        | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
+        | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
+        | {"access.read", "access.adjust", "security.read", "security.export"}
+    ),
+    "observer": frozenset(READS | {"person.read", "access.read"}),
+    # Reads across districts by visiting one after the other; belongs to none.
+    "city_observer": frozenset(READS | {"district.visit"}),
+    "operator": frozenset(
+        {"district.read", "district.open", "district.enter", "clock.move", "person.self"}
+        | {"person.admit", "person.read", "person.change", "person.revoke", "security.read", "security.export"}
+    ),
+    # Signed in, and first has to choose a password or a second factor of their own.
+    "newcomer": frozenset({"person.self"}),
     # A timer belongs to no district: it finds what is due through the wide door and enters each record's own.
     "timer": frozenset({"district.enter"}),
-    # The gateway asks in its own name for one thing only: whom it must refuse.
-    "gateway": frozenset({"revocation.read"}),
-    "plugin": frozenset({"whistle.read", "whistle.report"}),
-}
+    # The gateway asks in its own name: whom it must refuse; and it notes what it refused or let out.
+    "gateway": frozenset({"revocation.read", "security.note"}),
+    "plugin": frozenset({"whistle.read", "whistle.report", "catalogue.read"}),
+}  # fmt: skip
 
 PERMISSIONS = frozenset().union(*ROLES.values())
 
+# The roles that people have; the others are the platform's own.
+ROLE_NAMES = tuple(role for role in ROLES if role not in ("newcomer", "timer", "gateway", "plugin"))
 
-def may(roles: tuple[str, ...], permission: str) -> bool:
-    """Say whether any of these roles carries the permission; an unknown role carries none."""
-    return any(permission in ROLES.get(role, ()) for role in roles)
+# Who may let whom in. An administrator holds these in trust for others; nobody gives what is not here.
+GRANTS: dict[str, frozenset[str]] = {
+    "operator": frozenset({"operator", "city_observer", "district"}),
+    "district": frozenset(ROLE_NAMES) - {"operator", "city_observer"},
+    "street": frozenset({"secretary", "worker", "steward", "resident"}),
+    "secretary": frozenset({"worker", "steward", "resident"}),
+    "lead": frozenset({"specialist"}),
+}
+
+# Who signs in with a second factor (GB/T 22239-2019, level 3: administrators by two kinds of credential).
+ADMINISTRATORS = frozenset({"district", "operator"})
+
+# Nobody's to adjust: what guards everybody else, and what crosses districts.
+FIXED = frozenset(
+    {"person.self", "access.adjust", "access.read", "security.read", "security.export", "security.note"}
+    | {"revocation.read", "district.open", "district.enter", "district.visit", "clock.move", "person.admit"}
+    | {"person.change", "person.revoke", "person.import"}
+)
+ADDABLE: dict[str, frozenset[str]] = {
+    "resident": frozenset({"figures.read", "photo.add"}),
+    "steward": frozenset({"person.read", "place.change"}),
+    "worker": frozenset({"whistle.blow", "whistle.settle", "person.reveal", "card.publish"}),
+    "secretary": frozenset({"unit.mark", "absence.take", "seat.import", "seat.export"}),
+    "specialist": frozenset({"whistle.blow", "person.reveal", "seat.export"}),
+    "lead": frozenset({"whistle.blow", "whistle.report", "person.export"}),
+    "street": frozenset({"settings.change", "unit.change", "department.change", "catalogue.change", "whistle.erase"}),
+    "observer": frozenset({"place.export", "seat.export", "catalogue.export"}),
+}
+
+
+def may_add(role: str) -> frozenset[str]:
+    """Give what a district may add to a role: never what guards the others, and for an observer only reading."""
+    return ADDABLE.get(role, frozenset()) - FIXED
+
+
+def may_drop(role: str) -> frozenset[str]:
+    """Give what a district may take from a role of its own people: all but what is fixed; from administrators none."""
+    return frozenset() if role in (*ADMINISTRATORS, "city_observer") else ROLES[role] - FIXED
+
+
+def may(roles: tuple[str, ...], permission: str, adjusted: tuple[str, ...] = ()) -> bool:
+    """Say whether any of these roles carries the permission; an unknown role carries none.
+
+    ``adjusted`` is what the caller's district has changed for these roles: ``+permission`` and ``-permission``.
+    """
+    carried = f"+{permission}" in adjusted or any(permission in ROLES.get(role, ()) for role in roles)
+    return carried and f"-{permission}" not in adjusted

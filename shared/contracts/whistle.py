@@ -207,5 +207,4 @@ CONTRACT = Contract(
     "吹哨报到: blow, report in, settle",
     (blow, report, settle, erase, get, listing, trace, keep_photo, photo),
     (blown, called, reported, settled, words_erased),
-    (roster.opened, roster.settings_changed, words_erased),
 )

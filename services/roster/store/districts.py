@@ -4,12 +4,12 @@ import csv
 from functools import cache
 from pathlib import Path
 
-from services.roster import domain
+from services.roster.domain import districts as domain
 from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger
 from shared.rules.codes import is_within
 
-DIVISIONS = Path(__file__).parents[2] / "deploy" / "data" / "beijing_divisions_2023.csv"
+DIVISIONS = Path(__file__).parents[3] / "deploy" / "data" / "beijing_divisions_2023.csv"
 
 
 @cache

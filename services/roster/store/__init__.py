@@ -1,0 +1,5 @@
+"""What the roster asks Mongo: one file for each kind of record."""
+
+from services.roster.store.districts import Districts
+
+__all__ = ["Districts"]

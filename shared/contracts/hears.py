@@ -1,0 +1,20 @@
+"""Who hears what: all that goes sideways between services, on one page; two services may well hear each other."""
+
+from shared.contract import Fact
+from shared.contracts import identity, roster, whistle
+
+TREE = (roster.unit_founded, roster.unit_changed, roster.units_merged, roster.unit_split)
+
+HEARS: dict[str, tuple[Fact, ...]] = {
+    "identity": (identity.moved, identity.suspended, identity.dismissed, identity.adjusted)
+    + (roster.opened, roster.department_set, *TREE),
+    "roster": (identity.admitted, identity.moved, identity.suspended, identity.resumed, identity.dismissed)
+    + (roster.opened, roster.card_withdrawn, *TREE),
+    "whistle": (whistle.words_erased, roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
+    + (roster.appointed, roster.term_ended, roster.leave_taken, roster.leave_ended)
+    + (roster.category_set, roster.rule_set, roster.rule_removed),
+    # What is counted, and beside it what is only witnessed: each fact's hash, for `make verify`.
+    "figures": (whistle.blown, whistle.reported, whistle.settled, whistle.words_erased)
+    + tuple(identity.CONTRACT.facts)
+    + tuple(roster.CONTRACT.facts),
+}
