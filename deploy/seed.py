@@ -1,63 +1,145 @@
-"""Loads the demo data: two open districts and people who can sign in; safe to repeat, never in production."""
+"""Loads the demo data: two open districts, their people, stations and catalogue; safe to repeat, never in production."""
 
 import json
 import os
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deploy.settings import Settings
 from services.roster.store.districts import divisions
 from shared.bus import Bus
 from shared.caller import Caller
 from shared.contracts import identity, roster
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.running import MOVABLE, new_trace
 
 NAMESPACE = uuid.UUID("6f1d7c1e-6f39-4a5e-9a62-6d0f6d1b1102")
-OPERATOR = Caller(roles=("operator",), actor="seed")
+DATA = Path(__file__).parent / "data"
 
-# People with invented names; the gateway's landing page shows the same file in demo mode.
-PEOPLE = json.loads((Path(__file__).parent / "data" / "demo_people.json").read_text("utf-8"))
+# People with invented names; the gateway's landing page shows those of the same file who are worth trying first.
+PEOPLE = json.loads((DATA / "demo_people.json").read_text("utf-8"))
+ROSTER = json.loads((DATA / "demo_roster.json").read_text("utf-8"))
 PASSWORD = PEOPLE[0]["password"]
 ADMITTED = ("login", "password", "name", "district", "roles", "unit", "department")
+SINCE = "2018-01-15"  # 展览路街道 set its stations up from January 2018 on
+# Of whom an operator may let in only these; a district lets in everybody else.
+BY_OPERATOR = {"operator", "city_observer", "district"}
+
+
+def an_id(*words: str) -> str:
+    """Give the id of a demo thing: the same on every machine, so that seeding again finds it."""
+    return str(uuid.uuid5(NAMESPACE, "/".join(words)))
 
 
 def person_id(login: str) -> str:
-    """Give a demo person's id: the same for a login on every machine, so that seeding again finds them."""
-    return str(uuid.uuid5(NAMESPACE, login))
+    return an_id(login)
 
 
-def ask(bus: Bus, call, order: dict) -> dict:
-    """Ask as the operator; a service that is just starting is waited for, half a minute at the most."""
+def caller(district: str) -> Caller:
+    """Give who seeds: a district's administrator, or the operator where no district is named."""
+    role = "district" if district else "operator"
+    return Caller(district=district, unit=district, roles=(role,), actor="seed", trace=new_trace())
+
+
+def ask(bus: Bus, call, order: dict, district: str = "") -> Any:
+    """Ask, and wait for a service that is just starting, or has not heard yet what it needs, for half a minute."""
     limit = time.time() + 30
     while True:
         try:
-            return bus.ask(call, order, Caller(**{**vars(OPERATOR), "trace": new_trace()}))
-        except (Unavailable, NotFound):
-            # A service that is starting, or one that has not heard yet that the district is open.
+            return bus.ask(call, order, caller(district))
+        except (Unavailable, NotFound, Invalid):
             if time.time() > limit:
                 raise
             time.sleep(0.3)
 
 
+def admit(bus: Bus, person: dict) -> None:
+    by = "" if BY_OPERATOR & set(person["roles"]) else person["district"]
+    order = {"id": person_id(person["login"])} | {key: person[key] for key in ADMITTED}
+    try:
+        ask(bus, identity.admit, order, by)
+    except Conflict:
+        print(f"\r  {person['login']}: 已有且不同,保留原样 / is there already and differs: left as it is")
+
+
+def acts(district: str, plan: dict) -> Iterator[tuple[Any, dict]]:
+    """Give every order that makes a district's demo roster, in the order in which they stand on each other."""
+
+    def change(*words: str) -> dict:
+        return {"change": an_id(district, *words)}
+
+    for each in ROSTER["departments"]:
+        yield roster.set_department, each | change("department", each["code"])
+    settings = {"departments": [each["code"] for each in ROSTER["departments"]], "must_have": ROSTER["must_have"]}
+    yield roster.change_settings, {"settings": settings} | change("settings")
+    for department, name in plan["teams"]:
+        id = an_id(district, "team", department)
+        team = {"id": id, "department": department, "unit": plan["street"], "name": name}
+        yield roster.set_team, team | change("team", department)
+    for place in plan["places"]:
+        yield roster.found, place | {"since": SINCE}
+    for rule in ROSTER["rules"]:
+        yield roster.set_rule, rule | {"unit": district} | change("rule", rule["category"])
+    mine = [person for person in PEOPLE if person["district"] == district]
+    for number, person in enumerate(mine):
+        if {"secretary", "specialist"} & set(person["roles"]):
+            card = {"person": person_id(person["login"]), "name": person["name"], "phone": f"010-6655{1000 + number}"}
+            yield (
+                roster.publish_card,
+                card | {"title": person.get("what", "").partition(" / ")[0]} | change("card", person["login"]),
+            )
+    seats = [("head", person["unit"], person["login"]) for person in mine if "secretary" in person["roles"]]
+    seats += [("steward", unit, plan["steward"]) for unit in plan["stewarded"]]
+    # Every department in the first community, what each must have in the others; two are left open, to be found.
+    specialists = {p["department"]: p["login"] for p in reversed(mine) if "specialist" in p["roles"]}
+    heads = sorted(person["unit"] for person in mine if "secretary" in person["roles"])
+    for community in heads:
+        wanted = specialists if community == plan["first"] else ROSTER["must_have"]
+        seats += [(each, community, specialists[each]) for each in wanted if each in specialists]
+    left = {("zhujian", heads[-1]), ("xiaofang", heads[-2])}
+    for post, unit, login in seats:
+        if (post, unit) not in left:
+            seat = {"id": f"{post}@{unit}", "person": person_id(login), "since": SINCE}
+            yield roster.appoint, seat | {"term": an_id(district, "term", post, unit)}
+
+
 def load(bus: Bus, say=print) -> None:
-    """Open the two districts and let the demo people in."""
-    names = {row["code"]: row["name"] for row in divisions()}
-    for code in ("110102", "110107"):
+    """Open the two districts, let the demo people in, and lay their rosters."""
+    for code in ROSTER["districts"]:
         streets = sum(row["level"] == "street" and row["code"].startswith(code) for row in divisions())
         communities = sum(row["level"] == "community" and row["code"].startswith(code) for row in divisions())
         district = ask(bus, roster.open_district, {"code": code})
         say(f"  {district['name']} {code}: {streets} 街道 / streets, {communities} 社区 / communities")
     for done, person in enumerate(PEOPLE, 1):
-        try:
-            ask(bus, identity.admit, {"id": person_id(person["login"])} | {key: person[key] for key in ADMITTED})
-        except Conflict:
-            say(f"  {person['login']}: 已有且不同,保留原样 / is there already and differs: left as it is")
-        if sys.stdout.isatty():
-            print(f"\r  {done}/{len(PEOPLE)} 人 / people", end="", flush=True)
-    say(f"\r  {len(PEOPLE)} 人 / people: {names['110102009041']}, {names['110107001012']} …")
+        admit(bus, person)
+        progress(done, len(PEOPLE), "人 / people")
+    say(f"\r  {len(PEOPLE)} 人 / people")
+    for district, plan in ROSTER["districts"].items():
+        orders = list(acts(district, plan))
+        last, made = orders[-1]
+        if is_laid(bus, district, made["id"]):
+            continue
+        for done, (call, order) in enumerate(orders, 1):
+            ask(bus, call, order, district)
+            progress(done, len(orders), f"{district} 部门、楼房、专员、目录 / departments, places, seats, rules")
+        say(f"\r  {district}: {len(orders)} 项 / departments, places, seats and rules")
+
+
+def is_laid(bus: Bus, district: str, seat: str) -> bool:
+    """Say whether the last seat is there, so that a second start takes seconds."""
+    try:
+        return bool(bus.ask(roster.seat, {"id": seat}, caller(district))["terms"])
+    except (NotFound, Unavailable):
+        return False
+
+
+def progress(done: int, count: int, what: str) -> None:
+    if sys.stdout.isatty():
+        print(f"\r  {done}/{count} {what}", end="", flush=True)
 
 
 def main() -> None:
@@ -74,7 +156,8 @@ def main() -> None:
         bus.close()
     print(f"\n演示账号 / demo logins (密码 / password: {PASSWORD})")
     for person in PEOPLE:
-        print(f"  {person['login']:<10} {person['what']}")
+        if "what" in person:
+            print(f"  {person['login']:<10} {person['what']}")
 
 
 if __name__ == "__main__":

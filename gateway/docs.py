@@ -77,6 +77,7 @@ def docs() -> Response:
 def landing() -> Response:
     """Say what this is, how it is just now, and how to begin."""
     heard, now = parts().streams.last_heard, time.time()
+    demo = current_app.config.get("DEMO_ACCOUNTS", []) if current_app.config.get("MODE") == "demo" else []
     page = render_template(
         "landing.html",
         ready=readiness(),
@@ -85,7 +86,7 @@ def landing() -> Response:
             for page in CONTRACTS.values()
             if page.facts
         ],
-        accounts=current_app.config.get("DEMO_ACCOUNTS", []) if current_app.config.get("MODE") == "demo" else [],
+        accounts=[each for each in demo if "what" in each],
         address=request.host_url.rstrip("/"),
     )
     return Response(page, mimetype="text/html", headers={"Cache-Control": "no-store"})
