@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from marshmallow import ValidationError
-
 from shared.contracts.rows import Kind
 from shared.errors import Refusal
 
@@ -67,11 +65,7 @@ def read(kind: Kind, rows: Iterable[dict]) -> tuple[list[Row], list[dict]]:
     read, errors = [], []
     for row in rows:
         texts = {name: text.strip() for name, text in row["values"].items() if text.strip()}
-        said = {}
-        try:
-            values = kind.row.load(texts)
-        except ValidationError as error:
-            values, said = dict(error.valid_data or {}), error.normalized_messages()
+        values, said = kind.load(texts)
         for name in row.get("numbers", ()):
             column = kind.row.fields.get(name)
             # A mobile number begins with 1: as a number it is whole. A code may have begun with 0, nobody knows.

@@ -233,7 +233,8 @@ class Tables(Store):
             if len(items) == limit:
                 more = True
                 break
-            items.append({"values": self.kind.row.dump(row)})
+            said = self.kind.row.dump(row)
+            items.append({"values": {name: text for name, text in said.items() if text is not None}})
             here = place
         return {"items": items, "next": here if more else None}
 

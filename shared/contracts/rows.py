@@ -40,8 +40,8 @@ TYPE_WORDS = {"street": "街道", "community": "社区", "compound": "小区", "
 
 
 def normalised(login: str) -> str:
-    """Write a login as identity compares logins."""
-    return login.strip().casefold()
+    """Write a login as identity compares logins: full width or half, large or small, it is the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).strip().casefold())
 
 
 def person_of(district: str, login: str) -> str:
@@ -227,6 +227,13 @@ class Kind:
     def titles(self) -> dict[str, str]:
         """Give each column's Chinese title, in their order."""
         return {name: field.metadata["title"] for name, field in self.row.fields.items()}
+
+    def load(self, texts: dict[str, str]) -> tuple[dict, dict]:
+        """Give what a row's texts mean, as far as they are good, and what is wrong with the others."""
+        try:
+            return self.row.load(texts), {}
+        except ValidationError as error:
+            return dict(error.valid_data or {}), error.normalized_messages()
 
     def column(self, header: str) -> str | None:
         """Find the column that a header names, in Chinese or English."""

@@ -33,7 +33,7 @@ KNOW_NAMEKO = {"shared/service.py"}
 # Green threads and the broker's connection: what a process of ours stands on.
 KNOW_THE_GROUND = {"shared/service.py", "services/process.py", "deploy/serve.py"}
 # What all services stand on beside shared/, and no service itself.
-GROUND = ("services.process", "services.proof")
+GROUND = ("services.process", "services.proof", "services.tables")
 PIKA_IS_KNOWN_TO = {"shared/bus.py", "services/department/with_pika.py"}
 
 WRITES = {"insert_one", "insert_many", "update_one", "update_many", "replace_one", "bulk_write", "delete_one"}
@@ -45,6 +45,8 @@ WIDE = {
     "services/process.py:Process.__init__": "opens the service's own database",
     "services/process.py:Process.strike_on": "hands it to the ledger, to strike what was told",
     "services/proof.py:every": "`make verify` proves every history",
+    "services/tables/store.py:Tables.beside": "hands the service's database to another of its stores, narrowed alike",
+    "services/tables/store.py:Tables.claim": "a timer carries out what was checked, whichever district's",
     "services/whistle/store.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
     "services/identity/store.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
     "services/identity/store.py:Accounts.find": "a login is one across all districts",
@@ -57,6 +59,7 @@ WIDE = {
 # Who also writes there: what a timer claims, and sessions, which are nobody's records.
 WRITES_WIDE = {
     "shared/ledger.py:Ledger.claim_untold",
+    "services/tables/store.py:Tables.claim",
     "services/identity/store.py:Accounts.begin_session",
     "services/identity/store.py:Accounts.renew",
     "services/identity/store.py:Accounts.end",
