@@ -5,6 +5,7 @@ import os
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.settings import Settings
@@ -12,6 +13,7 @@ from services.roster.store.districts import divisions
 from shared.bus import Bus
 from shared.caller import Caller
 from shared.contracts import identity, roster
+from shared.contracts.permissions import GRANTS
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.running import MOVABLE, new_trace
 
@@ -29,12 +31,17 @@ def person_id(login: str) -> str:
     return str(uuid.uuid5(NAMESPACE, login))
 
 
-def ask(bus: Bus, call, order: dict) -> dict:
-    """Ask as the operator; a service that is just starting is waited for, half a minute at the most."""
+def administrator(district: str) -> Caller:
+    """Give whoever admits a district's own people: an operator only lets its administrators in."""
+    return Caller(district=district, unit=district, roles=("district",), actor="seed")
+
+
+def ask(bus: Bus, call, order: dict, who: Caller = OPERATOR) -> dict:
+    """Ask, as the operator by default; a service that is just starting is waited for, half a minute at the most."""
     limit = time.time() + 30
     while True:
         try:
-            return bus.ask(call, order, Caller(**{**vars(OPERATOR), "trace": new_trace()}))
+            return bus.ask(call, order, replace(who, trace=new_trace()))
         except (Unavailable, NotFound):
             # A service that is starting, or one that has not heard yet that the district is open.
             if time.time() > limit:
@@ -52,7 +59,9 @@ def load(bus: Bus, say=print) -> None:
         say(f"  {district['name']} {code}: {streets} 街道 / streets, {communities} 社区 / communities")
     for done, person in enumerate(PEOPLE, 1):
         try:
-            ask(bus, identity.admit, {"id": person_id(person["login"])} | {key: person[key] for key in ADMITTED})
+            order = {"id": person_id(person["login"])} | {key: person[key] for key in ADMITTED}
+            is_operators = GRANTS["operator"].issuperset(person["roles"])
+            ask(bus, identity.admit, order, OPERATOR if is_operators else administrator(person["district"]))
         except Conflict:
             say(f"  {person['login']}: 已有且不同,保留原样 / is there already and differs: left as it is")
         if sys.stdout.isatty():
