@@ -45,7 +45,7 @@ WIDE = {
     "services/process.py:Process.__init__": "opens the service's own database",
     "services/process.py:Process.strike_on": "hands it to the ledger, to strike what was told",
     "services/proof.py:every": "`make verify` proves every history",
-    "services/whistle/store.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
+    "services/whistle/store/whistles.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
     "services/identity/store.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
     "services/identity/store.py:Accounts.find": "a login is one across all districts",
     "services/identity/store.py:Accounts.person": "at sign-in the district is not known yet",
