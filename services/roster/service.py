@@ -1,7 +1,7 @@
 """The roster's entrypoints."""
 
 from services.roster.domain import districts as domain
-from services.roster.store import Districts
+from services.roster.store import Categories, Districts, Rules
 from shared.contracts import roster
 from shared.running import clock
 from shared.service import Records, Telling, rpc, timer
@@ -12,6 +12,8 @@ class RosterService:
 
     name = "roster"
     open = Records(Districts)
+    own_categories = Records(Categories)
+    dispatch = Records(Rules)
     tell = Telling()
 
     @rpc(roster.open_district)
@@ -44,3 +46,28 @@ class RosterService:
     @timer(interval=1)
     def tell_untold(self):
         self.tell(self.open)
+        self.tell(self.own_categories)
+        self.tell(self.dispatch)
+
+    # -- the dispatch catalogue ---------------------------------------------------------------------------------------
+
+    @rpc(roster.categories)
+    def categories(self, **asked):
+        return self.own_categories.listing(**asked)
+
+    @rpc(roster.set_category)
+    def set_category(self, **order):
+        return self.own_categories.set(**order)
+
+    @rpc(roster.rules)
+    def rules(self, **asked):
+        return self.dispatch.listing(**asked)
+
+    @rpc(roster.set_rule)
+    def set_rule(self, **order):
+        departments = self.open.get(self.open.caller.district).state.settings["departments"]
+        return self.dispatch.set(departments=departments, codes=self.own_categories.codes(), **order)
+
+    @rpc(roster.remove_rule)
+    def remove_rule(self, **order):
+        return self.dispatch.remove(**order)
