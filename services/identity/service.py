@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services import proof
 from services.identity import domain, keys, oidc, tokens, totp
-from services.identity.store import Accounts, Books, People, Places, Revocations, Roles, Security
+from services.identity.store import Accounts, Books, People, PeopleTables, Places, Revocations, Roles, Security
 from services.process import aside
 from shared.contracts import identity, roster
 from shared.contracts.permissions import GRANTS, PERMISSIONS, ROLE_NAMES, may, may_add, may_drop
@@ -37,6 +37,7 @@ class IdentityService:
     places = Records(Places)
     security = Records(Security)
     books = Records(Books)
+    people_tables = Records(PeopleTables)
     tell = Telling()
 
     # -- signing in and out ---------------------------------------------------------------------------------------
@@ -356,12 +357,36 @@ class IdentityService:
     def department_set(self, fact):
         self.places.department_told(fact["data"]["code"], fact["data"].get("until"), fact["time"])
 
+    # -- tables in and out ----------------------------------------------------------------------------------------
+
+    @rpc(identity.check_people)
+    def check_people(self, id, rows):
+        return self.people_tables.check(id, rows)
+
+    @rpc(identity.import_people)
+    def import_people(self, id):
+        table = self.people_tables.begin(id)
+        self.security.write("imported", about=f"people {id}")
+        return table
+
+    @rpc(identity.people_table)
+    def people_table(self, id):
+        return self.people_tables.find(id)
+
+    @rpc(identity.export_people)
+    def export_people(self, limit, after):
+        return self.people_tables.export(limit, after)
+
     # -- timers ---------------------------------------------------------------------------------------------------
 
     @timer(interval=1)
     def tell_untold(self):
         for ledger in (self.people, self.revoked, self.roles, self.books):
             self.tell(ledger)
+
+    @timer(interval=1)
+    def carry_tables_out(self):
+        self.people_tables.run()
 
     @timer(interval=5)
     def seal(self):

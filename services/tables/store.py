@@ -58,6 +58,10 @@ class Tables(Store):
         """Carry one row out by the ledgers of its service, the same again when it comes again."""
         raise NotImplementedError
 
+    def ordered(self, rows: list[Row]) -> list[Row]:
+        """Give the rows in the order in which they can be carried out."""
+        return rows
+
     def reserve(self, rows: list[Row]) -> list[dict]:
         """Take what only one may have, before anything changes; gives what is wrong. Most kinds need nothing."""
         return []
@@ -177,7 +181,7 @@ class Tables(Store):
         rows = list(self.kept(table))
         if not table.get("vetted") and not self.vet(table, rows):
             return
-        read, _ = aside(domain.read, self.kind, rows)
+        read = self.ordered(aside(domain.read, self.kind, rows)[0])
         done, late = table["done"], []
         while done < len(read) and time.monotonic() < end:
             for row in read[done : done + STEP]:
@@ -198,9 +202,10 @@ class Tables(Store):
     def vet(self, table: dict, rows: list[dict]) -> bool:
         """Look once more at all that could refuse, and refuse the whole rather than bring half of it in."""
         read, judged = self.judged(rows)
-        errors = judged.errors or self.reserve(read)
         if len(rows) != table["count"]:
             errors = [Row("", 0, {}).wrong(self.kind, "", "已过期,请重新上传 / Expired: please upload it again")]
+        else:
+            errors = judged.errors or self.reserve(read)
         if not errors:
             return self.note(table, {"$set": {"vetted": True, "summary": judged.summary}})
         fresh = {"state": "refused", "summary": judged.summary} | Judged({}, errors).listed

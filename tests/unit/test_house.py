@@ -68,6 +68,8 @@ WIDE = {
     f"{IDENTITY}/security.py:Security.write": "a sign-in is logged in the district of the account, or of none",
     f"{IDENTITY}/security.py:Security.grown": "a timer seals books, in which all districts are",
     f"{IDENTITY}/security.py:Security.broken": "`make verify` proves the whole log",
+    f"{IDENTITY}/tables.py:PeopleTables.known": "a login is one across all districts: another's is taken too",
+    f"{IDENTITY}/tables.py:PeopleTables.let_go": "deletes in the caller's district, which it names itself",
     "services/roster/store/districts.py:Districts.all_open": "an operator sees every district that is open",
 }
 # Who also writes there: what a timer claims, sessions and secrets, which are nobody's records, and the log.
@@ -78,6 +80,7 @@ WRITES_WIDE = {
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("spend_code", "begin_try", "forgive")),
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_journey", "finish_journey")),
     f"{IDENTITY}/security.py:Security.write",
+    f"{IDENTITY}/tables.py:PeopleTables.let_go",
 }
 # The seam itself: the ledger is what narrows, so it alone holds the database in its hands.
 SEAM = "shared/ledger.py"

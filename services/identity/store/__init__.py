@@ -7,5 +7,6 @@ from services.identity.store.accounts import Accounts
 from services.identity.store.people import People, Revocations, Roles
 from services.identity.store.places import Places
 from services.identity.store.security import Books, Security
+from services.identity.store.tables import PeopleTables
 
-__all__ = ["Accounts", "Books", "People", "Places", "Revocations", "Roles", "Security"]
+__all__ = ["Accounts", "Books", "People", "PeopleTables", "Places", "Revocations", "Roles", "Security"]
