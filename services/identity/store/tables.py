@@ -85,7 +85,7 @@ class PeopleTables(Tables):
 
     @staticmethod
     def differing(row: Row, record: Record) -> list[str]:
-        """Name what a row says otherwise than the record does: a person's name and phone are not a table's to change."""
+        """Name what a row says otherwise than the record: names and phones are not a table's to change."""
         said = record.words.get(record.state.words, {})
         return [name for name in ("name", "phone") if row.values[name] and row.values[name] != said.get(name)]
 

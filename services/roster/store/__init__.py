@@ -9,6 +9,18 @@ from services.roster.store.tables import PlaceTables, RuleTables, SeatTables
 from services.roster.store.units import Tree, Units
 
 __all__ = [
-    *("Cards", "Categories", "Departments", "Districts", "Holders", "PlaceTables", "RuleTables", "Rules", "SeatTables"),
-    *("Seats", "Staff", "Teams", "Tree", "Units"),
+    "Cards",
+    "Categories",
+    "Departments",
+    "Districts",
+    "Holders",
+    "PlaceTables",
+    "RuleTables",
+    "Rules",
+    "SeatTables",
+    "Seats",
+    "Staff",
+    "Teams",
+    "Tree",
+    "Units",
 ]
