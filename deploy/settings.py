@@ -22,6 +22,8 @@ PASSED_ON = (
     *("GATEWAY_WORKERS", "GATEWAY_WORKER_CLASS", "GATEWAY_THREADS", "DEMO_ACCOUNTS_FILE"),
 )
 VHOST = "huying"
+# What identity alone is told: its second door, and whether administrators need a second factor outside production.
+OF_IDENTITY = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_REDIRECT", "REQUIRE_TOTP")
 MODES = ("demo", "test", "production")
 KNOWN_SECRETS = {"guest", "admin", "root", "changeme", "change-me", "password", "secret", "huying", "test", "example"}
 SHORTEST_SECRET = 16
@@ -113,6 +115,7 @@ class Settings:
             names = ("AMQP_URI", "AMQP_MANAGEMENT", "MONGO_URI", "BLOBS")
             self.data["given"] = {name: environ[name] for name in names if environ.get(name)}
             self.data["passed_on"] = {name: environ[name] for name in PASSED_ON if environ.get(name)}
+            self.data["of_identity"] = {name: environ[name] for name in OF_IDENTITY if environ.get(name)}
             self.save()
         return self
 
@@ -200,7 +203,7 @@ class Settings:
             "HEALTH_PORT": str(self.health_port(name)),
         }
         if service == "identity":
-            env["TOKEN_PRIVATE_KEY_FILE"] = str(private)
+            env |= {"TOKEN_PRIVATE_KEY_FILE": str(private), **self.data.get("of_identity", {})}
         return env
 
     def _kept(self, kind, name, make):

@@ -12,6 +12,7 @@ import pymongo
 
 from deploy.catalogue import stores
 from services import proof
+from services.identity.store import Security
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
 from shared.ledger import Ledger
@@ -63,6 +64,8 @@ def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figure
             if hashes.get(row["id"]) != row["hash"]:
                 broken.append(f"{row['id']}: 曾告知,现已缺失或不同 / was told, and is gone or differs now")
     say(f"  figures: {seen} 条见证 / witnessed")
+    broken += Security(client["huying_identity"], Caller(), clock.now).broken()
+    say("  identity.security: 安全日志已核验 / the security log was read")
     return broken
 
 

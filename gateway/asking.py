@@ -1,6 +1,8 @@
 """From a request to a caller, and from a caller to the bus: the one road of every view."""
 
-from dataclasses import dataclass
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -9,11 +11,16 @@ from gateway.limits import Limits
 from gateway.sessions import Sessions, Signed
 from gateway.stream import Streams
 from shared import running
-from shared.caller import Caller
+from shared.caller import GATEWAY, Caller
 from shared.contract import Call
-from shared.errors import Unauthenticated
+from shared.contracts import identity
+from shared.errors import Invalid, Unauthenticated
+from shared.rules.codes import DISTRICT
 
 READING = ("GET", "HEAD")
+VISITED = "X-District"
+OWN = "person.self"  # what is one's own is at home, wherever one visits
+PATIENCE_TO_NOTE = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,19 @@ def signed() -> Signed:
 
 
 def caller() -> Caller:
-    """Give the caller of this request; on a public view that is nobody in particular."""
-    return Caller(trace=g.trace) if is_public() else signed().caller(g.trace)
+    """Give the caller of this request; on a public view that is nobody in particular.
+
+    A city observer, who belongs to no district, sees one after the other by naming it in ``X-District``.
+    """
+    if is_public():
+        return Caller(trace=g.trace, address=address())
+    person, visited = signed().caller(g.trace, address()), request.headers.get(VISITED)
+    if visited is None or needed() == OWN:
+        return person
+    person.must("district.visit")
+    if not re.fullmatch(DISTRICT, visited):
+        raise Invalid("区代码应为六位数字 / A district has six figures", {VISITED: [DISTRICT.pattern]})
+    return replace(person, district=visited, unit=visited)
 
 
 def ask(call: Call, order: dict) -> Any:
@@ -52,7 +70,7 @@ def ask(call: Call, order: dict) -> Any:
 
 
 def address() -> str:
-    """Give the client's address: for rate limits in memory only, never written anywhere."""
+    """Give the client's address: for rate limits in memory, open sessions and the security log, and nothing else."""
     return request.remote_addr or ""
 
 
@@ -60,6 +78,28 @@ def declare(view, *, public: bool = False, needs: str | None = None, spec: dict 
     """Write on a view that is not a row what a row would say: public or not, its permission, its OpenAPI fragments."""
     view.public, view.needs, view.spec = public, needs, spec or {}
     return view
+
+
+def note(what: str, status: int, about: str) -> None:
+    """Have the security log say that somebody was refused, or took a table out; never in a request's way.
+
+    What comes with a bad token costs its sender nothing, so an address may fill no more than a few lines a minute.
+    """
+    person = g.get("signed")
+    with suppress(Exception):
+        if person is None:
+            parts().limits.spend("address", "noted", address())
+        said = (
+            {"district": person.district, "who": person.actor, "role": next(iter(person.roles), "")} if person else {}
+        )
+        order = {"district": "", "who": "", **said, "what": what, "status": status, "address": address()}
+        gateway = Caller(roles=(GATEWAY,), trace=g.get("trace", ""))
+        parts().bus.ask(identity.note, order | {"about": about[:200]}, gateway, PATIENCE_TO_NOTE)
+
+
+def needed() -> str | None:
+    """Give the permission that the view of this request asks for."""
+    return getattr(current_app.view_functions.get(request.endpoint), "needs", None)
 
 
 def is_public() -> bool:
@@ -76,5 +116,5 @@ def guard_every_view(app: Flask) -> None:
         if request.endpoint is None or is_public():
             return
         person = caller()
-        person.must(getattr(current_app.view_functions[request.endpoint], "needs", None))
+        person.must(needed())
         parts().limits.spend("reads" if request.method in READING else "writes", person.actor)

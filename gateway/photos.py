@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from flask import Blueprint, Response, current_app, request, url_for
 from marshmallow import fields
@@ -62,7 +63,7 @@ TOO_MANY_PIXELS = (
 )
 TOO_HEAVY = "照片不能超过 12 MB / A photo may have 12 MB at most"
 MISSING = "请选择一张照片 / Please choose a photo"
-BUSY = "正在处理的照片较多,请稍后再试 / Too many photos at once, please try again"
+BUSY = "正在处理的文件较多,请稍后再试 / Too many files at once, please try again"
 NO_SUCH_SIZE = "只有 thumb 一种 / The only size is thumb"
 GONE = "没有这张照片 / No such photo"
 
@@ -139,7 +140,7 @@ def refused(detail: str) -> Invalid:
     return Invalid(detail, {"photo": [detail]})
 
 
-def decode(work: Callable[[bytes], Cleaned], data: bytes) -> Cleaned:
+def decode(work: Callable[[bytes], Any], data: bytes) -> Any:
     """Run a decoder beside the event loop, two at most in a process; raises ``Unavailable`` when the wait is long."""
     if not AT_ONCE.acquire(timeout=PATIENCE):
         raise Unavailable(BUSY)

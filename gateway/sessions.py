@@ -30,8 +30,14 @@ class Signed:
     department: str
     made_at: float
     ends_at: float
+    adjusted: tuple[str, ...] = ()
 
-    def caller(self, trace: str) -> Caller:
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Give what may be revoked of it: the person, the session, and whatever is of the person's district."""
+        return (self.actor, self.session, self.district)
+
+    def caller(self, trace: str, address: str = "") -> Caller:
         """Give the caller that services will see."""
         return Caller(
             district=self.district,
@@ -41,6 +47,8 @@ class Signed:
             department=self.department,
             session=self.session,
             trace=trace,
+            address=address,
+            adjusted=self.adjusted,
         )
 
 
@@ -96,6 +104,7 @@ class Sessions:
                 department=claims.get("department", ""),
                 made_at=float(claims["iat"]),
                 ends_at=float(claims["exp"]),
+                adjusted=tuple(claims.get("adjusted", ())),
             )
         except (jwt.InvalidTokenError, TypeError, ValueError):
             raise Unauthenticated(SIGN_IN_AGAIN) from None
@@ -104,9 +113,8 @@ class Sessions:
         return signed
 
     def is_revoked(self, signed: Signed) -> bool:
-        """Say whether the person or the session was revoked after this token was made."""
-        last = max(self.revoked.get(signed.actor, 0.0), self.revoked.get(signed.session, 0.0))
-        return signed.made_at <= last
+        """Say whether the person, the session or all of the district was revoked after this token was made."""
+        return signed.made_at <= max(self.revoked.get(subject, 0.0) for subject in signed.subjects)
 
     def hear(self, subject: str, before: str) -> float:
         """Keep one revocation, the latest for each subject; gives the moment in real seconds."""

@@ -210,7 +210,7 @@ def operation_of(row: Row, printer: Printer) -> dict:
     }
     if row.is_public:
         found["security"] = []
-    if row.method not in READING and row.method != "DELETE":
+    if row.method not in READING and row.method != "DELETE" and row.schema().fields:
         content: dict[str, Any] = {"schema": printer.ref(row.schema())}
         if row.example:
             content["example"] = row.example
@@ -295,6 +295,7 @@ def openapi(app: Flask) -> dict:
     said = sorted({int(each) for text in re.findall(r"Problem(\d{3})", json.dumps(paths)) for each in [text]})
     tags = {page.service: page.doc for page in CONTRACTS.values()}
     tags |= {"photos": "照片: photos, by their digest", "stream": "事件流: facts, as they are told"}
+    tags |= {"tables": "表格: tables of rows in and out, CSV and xlsx"}
     used = {tag for operations in paths.values() for operation in operations.values() for tag in operation["tags"]}
     return {
         "openapi": "3.1.0",
@@ -573,10 +574,10 @@ def documents(app: Flask) -> dict[str, dict]:
 
 def bare_app() -> Flask:
     """Make an application that only knows its routes: no broker, no keys, no limits."""
-    from gateway import api, photos
+    from gateway import api, photos, tables
 
     app = Flask("gateway")
-    for blueprint in (*api.BLUEPRINTS, photos.bp):
+    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp):
         app.register_blueprint(blueprint)
     return app
 

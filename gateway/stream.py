@@ -215,10 +215,10 @@ class Streams:
             listener.give(frame(NOTHING_YET, "reload", {}))
 
     def revoke(self, subject: str, before: float) -> None:
-        """End the streams of a revoked person or session."""
+        """End the streams of a revoked person or session, or of a whole district."""
         for listener in self.everyone():
             signed = listener.signed
-            if subject in (signed.actor, signed.session) and signed.made_at <= before:
+            if subject in signed.subjects and signed.made_at <= before:
                 listener.end("ended", {"reason": "revoked"})
 
     def close(self) -> None:

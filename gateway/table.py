@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -201,7 +202,8 @@ def view_of(row: Row) -> Callable:
             parts().limits.spend("address", address())
             if "login" in row.call.takes.fields:
                 # As identity compares logins, so that another way of writing gives no more guesses.
-                parts().limits.spend("sign_in", address(), str(order.get("login", ""))[:200].strip().casefold())
+                login = unicodedata.normalize("NFKC", str(order.get("login", ""))[:200])
+                parts().limits.spend("sign_in", address(), login.strip().casefold())
         return answer_with(row, ask(row.call, order))
 
     view.row, view.public, view.needs = row, row.is_public, row.call.needs

@@ -8,6 +8,7 @@ from shared.errors import Forbidden, Unauthenticated
 
 GATEWAY = "gateway"
 PLUGIN = "plugin"
+LISTS = ("roles", "adjusted")
 TEXT = ("district", "actor", "unit", "department", "session", "address")  # what travels under its own name
 
 
@@ -32,9 +33,8 @@ class Caller:
 
     def headers(self) -> dict[str, str]:
         """Give the caller as message headers, all of them short text."""
-        text = {name: getattr(self, name) for name in TEXT}
-        lists = {"roles": ",".join(self.roles), "adjusted": ",".join(self.adjusted)}
-        return {**text, **lists, "traceparent": self.trace}
+        lists = {name: ",".join(getattr(self, name)) for name in LISTS}
+        return {name: getattr(self, name) for name in TEXT} | lists | {"traceparent": self.trace}
 
     @classmethod
     def from_message(cls, user_id: str | None, headers: dict) -> "Caller":
@@ -44,10 +44,8 @@ class Caller:
         """
         trace = str(headers.get("traceparent") or "")
         if user_id == GATEWAY:
-            lists = {
-                name: tuple(filter(None, str(headers.get(name) or "").split(","))) for name in ("roles", "adjusted")
-            }
-            return cls(trace=trace, **lists, **{name: str(headers.get(name) or "") for name in TEXT})
+            said = {name: str(headers.get(name) or "") for name in (*TEXT, *LISTS)}
+            return cls(trace=trace, **said | {name: tuple(filter(None, said[name].split(","))) for name in LISTS})
         if known := re.fullmatch(f"{PLUGIN}-([^-]+)-(.+)", user_id or ""):
             return cls(known[1], user_id, (PLUGIN,), known[1], known[2], trace)
         raise Unauthenticated("来源未经核实 / The bus does not vouch for this caller")

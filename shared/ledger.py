@@ -70,9 +70,8 @@ class Narrowed:
 
     def only(self, asked: dict) -> dict:
         # The embedded database uses the first clause that has an index: an _id stays first, else the district leads.
-        if "_id" in asked:
-            return {**asked, "district": self.district}
-        return {"district": self.district, **asked}
+        own = {"district": self.district}
+        return {**asked, **own} if "_id" in asked else {**own, **asked}
 
     def find(self, asked: dict | None = None, *args: Any, **options: Any) -> Any:
         return self.collection.find(self.only(asked or {}), *args, **options)

@@ -1,5 +1,16 @@
 """The JSON API under /v1: one table of rows for each resource, and the stream."""
 
-from gateway.api import clock, districts, figures, people, sessions, stream, whistles
+from gateway.api import catalogue, clock, districts, figures, people, roster, security, sessions, stream, whistles
 
-BLUEPRINTS = (sessions.bp, people.bp, districts.bp, whistles.bp, figures.bp, clock.bp, stream.bp)
+BLUEPRINTS = (
+    sessions.bp,
+    people.bp,
+    security.bp,
+    districts.bp,
+    roster.bp,
+    catalogue.bp,
+    whistles.bp,
+    figures.bp,
+    clock.bp,
+    stream.bp,
+)

@@ -1,4 +1,4 @@
-"""People who may sign in: letting them in and putting them out."""
+"""People who may sign in: letting them in, what becomes of them, and putting them out."""
 
 from gateway.table import Row, blueprint
 from shared.contracts import identity
@@ -6,6 +6,7 @@ from shared.contracts import identity
 bp = blueprint(
     "people",
     [
+        Row("GET", "/people", identity.people, refuses=(404,)),
         Row(
             "POST",
             "/people",
@@ -22,6 +23,40 @@ bp = blueprint(
                 "unit": "110102009041",
             },
         ),
+        Row("GET", "/people/<id>", identity.person, versioned=True),
+        Row("GET", "/people/<id>/history", identity.person_trace),
+        Row(
+            "POST",
+            "/people/<id>/views",
+            identity.reveal,
+            201,
+            example={"purpose": "contact", "note": "110102-2026-0117"},
+        ),
+        Row(
+            "POST",
+            "/people/<id>/moves",
+            identity.move,
+            201,
+            example={
+                "move": "2c7d9e14-5a3b-4c6f-8d21-7e9f0a1b2c3d",
+                "roles": ["worker"],
+                "unit": "110102009041",
+            },
+        ),
+        Row(
+            "POST",
+            "/people/<id>/suspensions",
+            identity.suspend,
+            201,
+            example={"suspension": "4a6b8c0d-1e2f-4a3b-9c5d-6e7f8091a2b3", "reason": "absent"},
+        ),
+        Row(
+            "POST",
+            "/people/<id>/resumptions",
+            identity.resume,
+            201,
+            example={"resumption": "8e0f1a2b-3c4d-4e5f-a6b7-c8d9e0f1a2b3"},
+        ),
         Row(
             "POST",
             "/people/<id>/revocations",
@@ -29,5 +64,8 @@ bp = blueprint(
             201,
             example={"revocation": "0d9a2f6b-52c4-4a39-8a55-6ce2f3f1b7d2", "reason": "dismissed"},
         ),
+        Row("POST", "/people/<id>/password", identity.reset_password, 201, example={"password": "只用一次的口令"}),
+        Row("DELETE", "/people/<id>/totp", identity.reset_totp, refuses=(409,)),
+        Row("POST", "/people/<id>/external", identity.link, 201, example={"external": "248289761001"}),
     ],
 )

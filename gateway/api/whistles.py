@@ -24,6 +24,7 @@ bp = blueprint(
                 "place": {"lon": 116.345, "lat": 39.925},
             },
         ),
+        Row("GET", "/open-whistles", whistle.open_work),
         Row("GET", "/whistles/<id>", whistle.get, versioned=True),
         Row("GET", "/whistles/<id>/history", whistle.trace),
         Row(

@@ -1,15 +1,13 @@
 """Passwords as argon2id hashes (RFC 9106), sessions as short Ed25519-signed tokens (RFC 7519, RFC 8037)."""
 
-import os
 import time
-from functools import cache
-from pathlib import Path
 
 import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.identity.domain import Person
+from services.identity.keys import private_key
 
 EXPIRES = 900  # seconds; short, since a gateway that cannot hear revocations must not trust for long
 # OWASP's second argon2id setting: 19 MiB, two passes, one lane; a sign-in costs about 25 ms and little memory.
@@ -30,16 +28,14 @@ def is_password(known: str | None, password: str) -> bool:
         return False
 
 
-@cache
-def private_key() -> bytes:
-    return Path(os.environ["TOKEN_PRIVATE_KEY_FILE"]).read_bytes()
-
-
-def session(district: str, id: str, person: Person, sid: str, renewal: str) -> dict:
-    """Sign a session: ``{token, renewal, expires}``."""
+def session(session: dict, person: Person, adjusted: list[str], first: list[str], renewal: str) -> dict:
+    """Sign a session: ``{token, renewal, expires, first}``; a newcomer may do nothing but what comes first."""
     now = time.time()
     claims = {
-        "sub": id, "sid": sid, "iat": int(now * 1000) / 1000, "exp": int(now) + EXPIRES, "district": district,
-        "roles": person.roles, "unit": person.unit, "department": person.department,
+        "sub": session["person"], "sid": session["_id"], "iat": int(now * 1000) / 1000, "exp": int(now) + EXPIRES,
+        "district": session["district"], "roles": ["newcomer"] if first else person.roles, "unit": person.unit,
+        "department": person.department, "adjusted": [] if first else adjusted,
     }  # fmt: skip
-    return {"token": jwt.encode(claims, private_key(), "EdDSA"), "renewal": renewal, "expires": EXPIRES}
+    return {
+        "token": jwt.encode(claims, private_key(), "EdDSA"), "renewal": renewal, "expires": EXPIRES, "first": first
+    }  # fmt: skip

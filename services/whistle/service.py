@@ -1,8 +1,9 @@
 """The whistle service's entrypoints."""
 
 from services import proof
-from services.whistle import domain
-from services.whistle.store import Districts, Photos, Whistles, shown
+from services.whistle.domain import answering as answers
+from services.whistle.domain import whistles as domain
+from services.whistle.store import Answering, Districts, Photos, Whistles, shown
 from shared.contracts import roster, whistle
 from shared.errors import Invalid
 from shared.service import Blobs, Records, Telling, on, rpc, timer
@@ -15,6 +16,7 @@ class WhistleService:
     whistles = Records(Whistles)
     photos = Records(Photos)
     districts = Records(Districts)
+    answering = Records(Answering)
     blobs = Blobs()
     tell = Telling()
 
@@ -22,8 +24,10 @@ class WhistleService:
     def blow(self, id, **order):
         try:
             self.districts.must_know(order["community"])
+            answers.must_stand(order["community"], self.answering.successors(order["community"]))
             self.photos.must_have(order["photos"])
-            return shown(self.whistles.begin(id, domain.blow, rules=self.districts.rules(), **order))
+            rules = self.answering.settings(order["community"], self.districts.rules())
+            return shown(self.whistles.begin(id, domain.blow, rules=rules, **order))
         except Invalid:
             # What was taken once is found again by its order, whatever the district's rules have become since.
             if not self.whistles.has(id):
@@ -42,6 +46,7 @@ class WhistleService:
         before = self.whistles.get(id)
         if order["settlement"] != before.state.settlement:
             self.photos.must_have(order["photos"])
+        order["successors"] = tuple(self.answering.successors(before.state.community))
         return shown(self.whistles.change(id, domain.settle, words=before.words, **order))
 
     @rpc(whistle.erase)
@@ -55,9 +60,19 @@ class WhistleService:
         return shown(self.whistles.get(id))
 
     @rpc(whistle.listing)
-    def listing(self, **asked):
-        page = self.whistles.newest(**asked)
+    def listing(self, community, **asked):
+        communities = self.answering.communities(community) if community else []
+        page = self.whistles.newest(communities=communities, **asked)
         return page | {"items": [shown(record) for record in page["items"]]}
+
+    @rpc(whistle.open_work)
+    def open_work(self, community, **asked):
+        page = self.whistles.open_work(communities=self.answering.communities(community), **asked)
+        return page | {"items": [shown(record) for record in page["items"]]}
+
+    @rpc(whistle.responsible)
+    def responsible(self, **asked):
+        return self.answering.responsible(**asked)
 
     @rpc(whistle.trace)
     def trace(self, id):
@@ -73,11 +88,63 @@ class WhistleService:
 
     @on(roster.opened)
     def opened(self, fact):
+        self.answering.opened(fact)
         self.districts.opened(fact)
 
     @on(roster.settings_changed)
     def settings_changed(self, fact):
         self.districts.set(fact)
+
+    @on(roster.unit_settings_changed)
+    def unit_settings_changed(self, fact):
+        self.answering.unit_settings_changed(fact)
+
+    @on(roster.unit_founded)
+    def unit_founded(self, fact):
+        self.answering.unit_is(fact)
+        if fact["data"]["unit"]["level"] == "community":
+            self.districts.know(fact["data"]["unit"]["code"])
+
+    @on(roster.unit_changed)
+    def unit_changed(self, fact):
+        self.answering.unit_is(fact)
+
+    @on(roster.units_merged)
+    def units_merged(self, fact):
+        self.answering.units_merged(fact)
+
+    @on(roster.unit_split)
+    def unit_split(self, fact):
+        self.answering.unit_split(fact)
+        self.districts.know(fact["data"]["new"])
+
+    @on(roster.appointed)
+    def appointed(self, fact):
+        self.answering.term(fact)
+
+    @on(roster.term_ended)
+    def term_ended(self, fact):
+        self.answering.term(fact)
+
+    @on(roster.leave_taken)
+    def leave_taken(self, fact):
+        self.answering.leave(fact)
+
+    @on(roster.leave_ended)
+    def leave_ended(self, fact):
+        self.answering.leave(fact)
+
+    @on(roster.category_set)
+    def category_set(self, fact):
+        self.answering.category_set(fact)
+
+    @on(roster.rule_set)
+    def rule_set(self, fact):
+        self.answering.rule_set(fact)
+
+    @on(roster.rule_removed)
+    def rule_removed(self, fact):
+        self.answering.rule_removed(fact)
 
     @on(whistle.words_erased)
     def words_erased(self, fact):

@@ -9,7 +9,6 @@ from marshmallow import fields, validate
 from shared.rules import codes
 from shared.rules.days import iso
 
-
 # A district's own codes go on below the community's twelve digits: compound, building, entrance, a segment each.
 ANYWHERE = re.compile("^([1-9][0-9]{5}|[1-9][0-9]{11}([.][0-9A-Za-z]{1,8}){0,3})$")
 # A mainland mobile, or a fixed line with its area code, or one of the short public numbers.
@@ -89,6 +88,13 @@ class Moment(fields.AwareDateTime):
 
     def _serialize(self, value, attr, obj, **options):
         return None if value is None else iso(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+
+
+class Day(fields.Date):
+    """A Beijing day of an answer or a fact, whether a record holds it as a date or as its ISO text."""
+
+    def _serialize(self, value, attr, obj, **options):
+        return None if value is None else str(value)
 
 
 def moment(**options):

@@ -1,7 +1,7 @@
 """Districts that are open and their tree of units; who answers for what; the platform's clock in demo and test.
 
 Divisions are the National Bureau of Statistics' edition of 2023, with what each district changed since. On the tree
-hang departments and their teams, stations with their named specialists (实名制专员), and the dispatch catalogue (派单目录).
+hang departments and their teams, stations with their named specialists (实名制专员), and the dispatch catalogue.
 """
 
 import re
@@ -193,7 +193,7 @@ class Split(Order):
 class SetSettings(Order):
     """Set for one unit; ``inherit`` names what is to come from above again. ``pilot``: for all marked units of it."""
 
-    unit = own.anywhere(required=True)
+    code = own.anywhere(required=True)
     change = a_change()
     settings = fields.Nested(DistrictSettings, required=True)
     inherit = fields.List(
@@ -421,8 +421,8 @@ class Unit(View):
     aliases = fields.List(fields.String())
     parent = fields.String(allow_none=True)
     path = fields.List(fields.String())
-    since = fields.Date(allow_none=True)
-    until = fields.Date(allow_none=True)
+    since = own.Day(allow_none=True)
+    until = own.Day(allow_none=True)
     into = fields.String(allow_none=True, metadata={"description": "what it was merged into"})
     split_from = fields.String(allow_none=True)
     pilot = fields.String()
@@ -443,7 +443,7 @@ class Department(View):
     name = fields.String()
     kind = own.one_of(KINDS_OF_DEPARTMENT)
     phone = fields.String(allow_none=True)
-    until = fields.Date(allow_none=True)
+    until = own.Day(allow_none=True)
 
 
 class Team(View):
@@ -453,14 +453,14 @@ class Team(View):
     unit = own.division()
     name = fields.String()
     phone = fields.String(allow_none=True)
-    until = fields.Date(allow_none=True)
+    until = own.Day(allow_none=True)
 
 
 class Term(View):
     term = own.an_id()
     person = own.an_id()
-    since = fields.Date()
-    until = fields.Date(allow_none=True)
+    since = own.Day()
+    until = own.Day(allow_none=True)
     substitute = fields.String(allow_none=True)
     note = fields.String(allow_none=True)
 
@@ -479,8 +479,8 @@ class Seat(View):
 
 class Leave(View):
     absence = own.an_id()
-    since = fields.Date()
-    until = fields.Date()
+    since = own.Day()
+    until = own.Day()
     substitute = fields.String(allow_none=True)
 
 
@@ -519,7 +519,7 @@ class Station(View):
     community = own.division()
     name = fields.String()
     street = fields.String()
-    at = fields.Date()
+    at = own.Day()
     head = fields.Nested(Line)
     lines = fields.List(fields.Nested(Line))
 
@@ -588,8 +588,8 @@ class UnitIs(View):
     name = fields.String(required=True)
     aliases = fields.List(fields.String(), required=True)
     parent = fields.String(required=True, allow_none=True)
-    since = fields.Date(allow_none=True)
-    until = fields.Date(allow_none=True)
+    since = own.Day(allow_none=True)
+    until = own.Day(allow_none=True)
     into = fields.String(allow_none=True)
     split_from = fields.String(allow_none=True)
     pilot = fields.String(required=True)
@@ -608,7 +608,7 @@ class UnitsMerged(View):
     change = own.an_id(required=True)
     into = own.division(required=True)
     communities = fields.List(own.division(), required=True)
-    since = fields.Date(required=True)
+    since = own.Day(required=True)
     unit = fields.Nested(UnitIs, required=True)
 
 
@@ -617,7 +617,7 @@ class UnitSplit(View):
     new = own.division(required=True)
     name = fields.String(required=True)
     places = fields.List(own.anywhere(), required=True)
-    since = fields.Date(required=True)
+    since = own.Day(required=True)
 
 
 class UnitSettingsChanged(View):
@@ -633,7 +633,7 @@ class DepartmentSet(View):
     name = fields.String(required=True)
     kind = own.one_of(KINDS_OF_DEPARTMENT, required=True)
     phone = fields.String(allow_none=True)
-    until = fields.Date(allow_none=True)
+    until = own.Day(allow_none=True)
 
 
 class TeamSet(View):
@@ -642,7 +642,7 @@ class TeamSet(View):
     unit = own.division(required=True)
     name = fields.String(required=True)
     phone = fields.String(allow_none=True)
-    until = fields.Date(allow_none=True)
+    until = own.Day(allow_none=True)
 
 
 class Appointed(View):
@@ -650,8 +650,8 @@ class Appointed(View):
     unit = own.anywhere(required=True)
     term = own.an_id(required=True)
     person = own.an_id(required=True)
-    since = fields.Date(required=True)
-    until = fields.Date(allow_none=True)
+    since = own.Day(required=True)
+    until = own.Day(allow_none=True)
     substitute = fields.String(allow_none=True)
 
 
@@ -660,20 +660,20 @@ class TermEnded(View):
     unit = own.anywhere(required=True)
     term = own.an_id(required=True)
     change = own.an_id(required=True)
-    until = fields.Date(required=True)
+    until = own.Day(required=True)
 
 
 class LeaveTaken(View):
     absence = own.an_id(required=True)
-    since = fields.Date(required=True)
-    until = fields.Date(required=True)
+    since = own.Day(required=True)
+    until = own.Day(required=True)
     substitute = fields.String(allow_none=True)
 
 
 class LeaveEnded(View):
     absence = own.an_id(required=True)
     change = own.an_id(required=True)
-    back = fields.Date(required=True)
+    back = own.Day(required=True)
 
 
 class CardPublished(View):

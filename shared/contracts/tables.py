@@ -23,6 +23,11 @@ class SheetRow(Order):
         values=fields.String(validate=validate.Length(max=2000, error="最多 2000 个字 / 2000 characters at most")),
         required=True,
     )
+    numbers = fields.List(
+        fields.String(validate=validate.Length(max=40)),
+        load_default=list,
+        metadata={"description": "columns whose cell was a number: what began with 0 has lost it"},
+    )
 
 
 class CheckTable(Order):

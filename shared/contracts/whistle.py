@@ -80,6 +80,23 @@ class ListWhistles(Order):
     after = own.cursor()
 
 
+class OpenWork(Order):
+    """What a department has still to do in a community, and in those merged into it: the list of a handover."""
+
+    department = own.department(required=True)
+    community = own.division(required=True)
+    limit = own.limit()
+    after = own.cursor()
+
+
+class AskResponsible(Order):
+    """Who answers for a category of events at a unit of any level: today, or on another day."""
+
+    category = own.code(own.codes.EVENT, required=True, metadata={"description": "GB/T 30428.2 event code, or local"})
+    unit = own.anywhere(required=True)
+    at = own.day(load_default=None, allow_none=True)
+
+
 class KeepPhoto(Order):
     """What the gateway read from the bytes themselves; it has stored them under their digest already."""
 
@@ -138,6 +155,30 @@ class Whistle(View):
     settlement = fields.Nested(Words, allow_none=True)
 
 
+class Answer(View):
+    """Who answers for a department: the holder of the nearest seat, or who stands in; ``person`` null where nobody."""
+
+    department = fields.String(metadata={"description": "a department, or `community` for the community itself"})
+    person = fields.String(allow_none=True)
+    instead_of = fields.String(allow_none=True, metadata={"description": "whose seat it is, where another answers"})
+    seat = fields.String(allow_none=True)
+    why = fields.String()
+
+
+class Responsible(View):
+    """The rule that decides, at its version, and who answers by it."""
+
+    category = fields.String()
+    unit = own.anywhere()
+    rule = fields.String(metadata={"description": "`<category or class or *>@<unit>`"})
+    rule_version = fields.Integer()
+    why = fields.String()
+    community_first = fields.Boolean()
+    never_community = fields.Boolean()
+    lead = fields.Nested(Answer)
+    assists = fields.List(fields.Nested(Answer))
+
+
 class Photo(View):
     digest = own.digest()
     type = fields.String()
@@ -192,6 +233,12 @@ settle = Call(SERVICE, "settle", Settle(), Whistle(), "whistle.settle", doc="销
 erase = Call(SERVICE, "erase", Erase(), Whistle(), "whistle.erase", doc="删除文字 / Erase what people wrote, by right")
 get = Call(SERVICE, "get", Get(), Whistle(), "whistle.read", doc="一件哨 / One whistle")
 listing = Call(SERVICE, "listing", ListWhistles(), Whistle(), "whistle.read", True, "哨单 / Newest first")
+open_work = Call(
+    SERVICE, "open_work", OpenWork(), Whistle(), "whistle.read", True, "未办结 / What a department has open somewhere"
+)
+responsible = Call(
+    SERVICE, "responsible", AskResponsible(), Responsible(), "catalogue.read", doc="谁负责 / Who answers for it there"
+)
 trace = Call(SERVICE, "trace", Get(), roster.Trace(), "whistle.read", doc="全程留痕 / Each step, and whether it holds")
 keep_photo = Call(SERVICE, "keep_photo", KeepPhoto(), Photo(), "photo.add", doc="存照片 / Keep a photo")
 photo = Call(SERVICE, "photo", GetPhoto(), Photo(), "photo.read", doc="照片 / Where a photo may be read")
@@ -205,6 +252,6 @@ words_erased = Fact(SERVICE, "words_erased", WordsErased(), "已删除 / Words w
 CONTRACT = Contract(
     SERVICE,
     "吹哨报到: blow, report in, settle",
-    (blow, report, settle, erase, get, listing, trace, keep_photo, photo),
+    (blow, report, settle, erase, get, listing, open_work, responsible, trace, keep_photo, photo),
     (blown, called, reported, settled, words_erased),
 )

@@ -58,7 +58,7 @@ NOT_MONGO = {
     ("deploy/local.py", "broker.command"),
     ("deploy/local.py", "database.command"),
     ("services/whistle/service.py", "self.photos.drop"),
-    ("services/whistle/store.py", "self.drop"),
+    ("services/whistle/store/whistles.py", "self.drop"),
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
 from services import proof
-from services.whistle import domain
+from services.whistle.domain import whistles as domain
 from services.whistle.store import Whistles
 from shared.caller import Caller
 from shared.contracts.whistle import ERASURES, KINDS

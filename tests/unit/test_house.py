@@ -33,11 +33,13 @@ KNOW_NAMEKO = {"shared/service.py"}
 # Green threads and the broker's connection: what a process of ours stands on.
 KNOW_THE_GROUND = {"shared/service.py", "services/process.py", "deploy/serve.py"}
 # What all services stand on beside shared/, and no service itself.
-GROUND = ("services.process", "services.proof")
+GROUND = ("services.process", "services.proof", "services.tables")
 PIKA_IS_KNOWN_TO = {"shared/bus.py", "services/department/with_pika.py"}
 
 WRITES = {"insert_one", "insert_many", "update_one", "update_many", "replace_one", "bulk_write", "delete_one"}
 WRITES |= {"delete_many", "find_one_and_update", "find_one_and_replace", "find_one_and_delete"}
+
+IDENTITY = "services/identity/store"
 
 # Who reads across districts, and why. A new line here is a decision: say the reason, and expect to be asked.
 WIDE = {
@@ -45,21 +47,40 @@ WIDE = {
     "services/process.py:Process.__init__": "opens the service's own database",
     "services/process.py:Process.strike_on": "hands it to the ledger, to strike what was told",
     "services/proof.py:every": "`make verify` proves every history",
-    "services/whistle/store.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
-    "services/identity/store.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
-    "services/identity/store.py:Accounts.find": "a login is one across all districts",
-    "services/identity/store.py:Accounts.person": "at sign-in the district is not known yet",
-    "services/identity/store.py:Accounts.begin_session": "an operator's session is of no district",
-    "services/identity/store.py:Accounts.renew": "a renewal names its session, not its district",
-    "services/identity/store.py:Accounts.end": "a session is ended by its id",
+    "services/tables/store.py:Tables.beside": "hands the service's database to another of its stores, narrowed alike",
+    "services/tables/store.py:Tables.claim": "a timer carries out what was checked, whichever district's",
+    "services/whistle/store/whistles.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
+    f"{IDENTITY}/people.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
+    f"{IDENTITY}/people.py:Roles.here": "at sign-in the district is that of the person who comes",
+    f"{IDENTITY}/accounts.py:Accounts.find": "a login is one across all districts",
+    f"{IDENTITY}/accounts.py:Accounts.linked": "the provider's name for somebody is one across all districts",
+    f"{IDENTITY}/accounts.py:Accounts.behind": "a renewal names its session, not its district",
+    f"{IDENTITY}/accounts.py:Accounts.person": "at sign-in the district is not known yet",
+    f"{IDENTITY}/accounts.py:Accounts.spend_code": "at sign-in the district is not known yet",
+    f"{IDENTITY}/accounts.py:Accounts.begin_try": "tries are of a login, which may be nobody's",
+    f"{IDENTITY}/accounts.py:Accounts.forgive": "tries are of a login, which may be nobody's",
+    f"{IDENTITY}/accounts.py:Accounts.begin_session": "an operator's session is of no district",
+    f"{IDENTITY}/accounts.py:Accounts.renew": "a renewal names its session, not its district",
+    f"{IDENTITY}/accounts.py:Accounts.end": "a session is ended by its id",
+    f"{IDENTITY}/accounts.py:Accounts.end_all": "deletes in the caller's district, which it names itself",
+    f"{IDENTITY}/accounts.py:Accounts.begin_journey": "whoever goes to the provider is nobody yet",
+    f"{IDENTITY}/accounts.py:Accounts.finish_journey": "whoever goes to the provider is nobody yet",
+    f"{IDENTITY}/security.py:Security.write": "a sign-in is logged in the district of the account, or of none",
+    f"{IDENTITY}/security.py:Security.grown": "a timer seals books, in which all districts are",
+    f"{IDENTITY}/security.py:Security.broken": "`make verify` proves the whole log",
+    f"{IDENTITY}/tables.py:PeopleTables.known": "a login is one across all districts: another's is taken too",
+    f"{IDENTITY}/tables.py:PeopleTables.let_go": "deletes in the caller's district, which it names itself",
     "services/roster/store/districts.py:Districts.all_open": "an operator sees every district that is open",
 }
-# Who also writes there: what a timer claims, and sessions, which are nobody's records.
+# Who also writes there: what a timer claims, sessions and secrets, which are nobody's records, and the log.
 WRITES_WIDE = {
     "shared/ledger.py:Ledger.claim_untold",
-    "services/identity/store.py:Accounts.begin_session",
-    "services/identity/store.py:Accounts.renew",
-    "services/identity/store.py:Accounts.end",
+    "services/tables/store.py:Tables.claim",
+    *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_session", "renew", "end", "end_all")),
+    *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("spend_code", "begin_try", "forgive")),
+    *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_journey", "finish_journey")),
+    f"{IDENTITY}/security.py:Security.write",
+    f"{IDENTITY}/tables.py:PeopleTables.let_go",
 }
 # The seam itself: the ledger is what narrows, so it alone holds the database in its hands.
 SEAM = "shared/ledger.py"

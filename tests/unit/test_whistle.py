@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.whistle import domain
+from services.whistle.domain import whistles as domain
 from shared.caller import Caller
 from shared.errors import Conflict, Forbidden, Invalid
 

@@ -5,10 +5,14 @@ from functools import cache
 from pathlib import Path
 
 from services.roster.domain import districts as domain
+from services.roster.domain.units import type_of
+from services.roster.store.blank import BlankFirst
+from shared.contracts.permissions import may
 from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger
 from shared.rules.codes import is_within
 
+EDITION = "国家统计局 2023"
 DIVISIONS = Path(__file__).parents[3] / "deploy" / "data" / "beijing_divisions_2023.csv"
 
 
@@ -34,26 +38,35 @@ def district_names() -> dict[str, str]:
     return {row["code"][:6]: row["name"] for row in divisions() if row["level"] == "district"}
 
 
-class Districts(Ledger):
+class Districts(BlankFirst, Ledger):
     """The districts that are open."""
 
     service, collection, kind, evolve = "roster", "districts", domain.District, staticmethod(domain.evolve)
 
-    def communities(self, code: str) -> list[str]:
-        """Give the communities of one of Beijing's districts, by their codes."""
+    def tree(self, code: str) -> list[dict]:
+        """Give the streets and communities of one of Beijing's districts as they ship, by their codes."""
         if code not in district_names():
             known = "、".join(f"{code} {name}" for code, name in district_names().items())
             raise Invalid(f"北京没有这个区;可选:{known} / No such district in Beijing: {known}", {"code": [code]})
-        return [row["code"] for row in divisions() if row["level"] == "community" and row["code"].startswith(code)]
+        return [
+            row
+            | {"type": type_of(row["code"], row["level"], row["name"])}
+            | ({"parent": code} if row["level"] == "street" else {})
+            for row in divisions()
+            if row["code"].startswith(code) and row["level"] in ("street", "community")
+        ]
 
     def shown(self, record) -> dict:
+        if not record.version:
+            raise NotFound("本区尚未开通 / This district is not open yet")
         return vars(record.state) | {"version": record.version, "name": district_names()[record.state.code]}
 
     def all_open(self) -> list[dict]:
-        """Give the districts that the caller may see: their own, or all of them for an operator."""
+        """Give the districts that the caller may see: their own, or all of them for an operator or city observer."""
         if self.caller.district:
             return [self.shown(self.get(self.caller.district))]
-        self.caller.must("district.open")
+        if not may(self.caller.roles, "district.visit", self.caller.adjusted):
+            self.caller.must("district.open")
         return [self.shown(self.record_of(row)) for row in self.wide("districts").find({}, {"history": 0})]
 
     def under(self, unit: str | None, limit: int, after: str | None) -> dict:

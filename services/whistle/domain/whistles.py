@@ -114,9 +114,12 @@ def must_lead_to(whistle: Whistle, stage: str) -> None:
         )
 
 
-def must_be_in_unit(caller: Caller, community: str) -> None:
-    """A community's people act for their own community, a street's for their street (Regulation Art. 5)."""
-    if not is_within(community, caller.unit or "-"):
+def must_be_in_unit(caller: Caller, *communities: str) -> None:
+    """A community's people act for their own community, a street's for their street (Regulation Art. 5).
+
+    After a merger they are those of any ``communities`` that the first has become.
+    """
+    if not any(is_within(community, caller.unit or "-") for community in communities):
         raise Forbidden("不在您的辖区 / Outside the unit that you act for")
 
 
@@ -167,14 +170,22 @@ def report(
 
 
 def settle(
-    whistle: Whistle, *, caller: Caller, now: datetime, settlement: str, note: str, photos: list[str], words: dict
+    whistle: Whistle,
+    *,
+    caller: Caller,
+    now: datetime,
+    settlement: str,
+    note: str,
+    photos: list[str],
+    words: dict,
+    successors: tuple[str, ...] = (),
 ) -> Iterator[Happened]:
     """The community settles, and only when every called department has reported in."""
     if whistle.settlement == settlement:
         before = said_before(words, whistle.settlement_words, note=note, photos=photos)
         must_be_the_same(whistle.settled_by == caller.actor and before)
         return
-    must_be_in_unit(caller, whistle.community)
+    must_be_in_unit(caller, whistle.community, *successors)
     if whistle.stage == "blown":
         absent = sorted(set(whistle.called) - {each["department"] for each in whistle.reports.values()})
         raise Conflict(f"尚未报到:{'、'.join(absent)} / Not reported in yet: {', '.join(absent)}")

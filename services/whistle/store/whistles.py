@@ -1,12 +1,14 @@
 """What the whistle service asks Mongo: its whistles, the photos in them, its own copy of the districts' settings."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.whistle import domain
+from services.whistle.domain import whistles as domain
 from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger, Record, Store
 from shared.rules.codes import district_of
@@ -25,6 +27,7 @@ class Whistles(Ledger):
         "whistles": [
             ([("district", ASCENDING), ("state.blown_at", DESCENDING)], {}),
             ([("district", ASCENDING), ("state.community", ASCENDING), ("state.blown_at", DESCENDING)], {}),
+            ([("district", ASCENDING), ("state.stage", ASCENDING), ("state.community", ASCENDING)], {}),
         ]
     }
 
@@ -32,9 +35,11 @@ class Whistles(Ledger):
         """Say whether the district has this whistle."""
         return self.rows("whistles").find_one({"_id": self.key(id)}, {"version": 1}) is not None
 
-    def newest(self, stage: str | None, community: str | None, limit: int, after: str | None) -> dict:
+    def newest(self, stage: str | None, communities: list[str], limit: int, after: str | None) -> dict:
         """Give a page, newest first; ``after`` is the moment and id where the page before ended."""
-        asked: dict = {"state.community": community} if community else {}
+        asked: dict = {"state.community": {"$in": communities}} if communities else {}
+        if len(communities) == 1:
+            asked = {"state.community": communities[0]}
         if after:
             try:
                 asked["state.blown_at"] = {"$lte": datetime.fromisoformat(after.partition("~")[0]).astimezone(UTC)}
@@ -53,6 +58,21 @@ class Whistles(Ledger):
             if not stage or row["state"]["stage"] == stage:
                 records.append(self.record_of(row))
         return {"items": self.with_words(records), "next": here if seen == limit + LOOK else None}
+
+    def open_work(self, department: str, communities: list[str], limit: int, after: str | None) -> dict:
+        """Give a page of what is not settled and calls a department in these communities, the oldest first.
+
+        Asked by stage and community, so that what is read is bounded by what is open there, however much was settled.
+        """
+        rows = []
+        for stage, community in product(("blown", "attended"), communities):
+            asked = {"state.stage": stage, "state.community": community}
+            rows += self.rows("whistles").find(asked, {"history": 0}, batch_size=LOOK)
+        places = {f"{row['state']['blown_at'].isoformat()}~{row['id']}": row for row in rows}
+        found = [each for each in sorted(places) if department in places[each]["state"]["called"]]
+        page = [each for each in found if each > (after or "")][: limit + 1]
+        records = self.with_words([self.record_of(places[each]) for each in page[:limit]])
+        return {"items": records, "next": page[limit - 1] if len(page) > limit else None}
 
 
 def shown(record: Record) -> dict:
@@ -168,6 +188,11 @@ class Districts(Store):
             if any(each["code"] != 11000 for each in error.details["writeErrors"]):
                 raise
         self.set(fact)
+
+    def know(self, code: str) -> None:
+        """Copy a community that came to be."""
+        with suppress(DuplicateKeyError):
+            self.rows("communities").insert_one({"_id": code})
 
     def set(self, fact: dict) -> None:
         """Copy settings, unless what we have is newer: facts may come late or twice."""

@@ -1,0 +1,1 @@
+"""What may happen to a whistle, and who answers for what: pure rules."""

@@ -1,0 +1,243 @@
+"""Who answers for what, where, on which day: the dispatch catalogue's rules, the seats, and who is away."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from shared.contracts.roster import COMMUNITY, HEAD
+from shared.errors import Invalid, NotFound
+
+CLASS, SUB_CLASS = 2, 4  # figures of a class and of a sub class
+
+
+# -- the tree, as far as it is known here -----------------------------------------------------------------------------
+
+
+def plain(code: str | None) -> str | None:
+    """Give a district by its six figures, however it was written."""
+    return code[:6] if code and len(code) == 12 and code.endswith("000000") else code
+
+
+def above(code: str) -> str | None:
+    """Give the unit that a code itself names as the one above it."""
+    if "." in code:
+        return code.rpartition(".")[0]
+    if len(code) == 6:
+        return None
+    return code[:6] if code.endswith("000") else f"{code[:9]}000"
+
+
+def by_code(code: str) -> list[str]:
+    """Give a unit and all above it, as codes have it: where nothing was moved or merged, that is the path."""
+    found: list[str] = []
+    here: str | None = code
+    while here:
+        found.append(here)
+        here = above(here)
+    return found
+
+
+def merged_into(unit: dict | None, day: date) -> str | None:
+    """Give what a unit was merged into by a day."""
+    merged = (unit or {}).get("merged") or {}
+    return merged.get("into") if (merged.get("since") or "") <= day.isoformat() else None
+
+
+def next_above(code: str, units: Mapping[str, dict], day: date) -> str | None:
+    """Give what a unit hangs on at a day: what it was merged into, else its parent, or what that was split into."""
+    unit = units.get(code) or {}
+    if into := merged_into(unit, day):
+        return into
+    parent = plain(unit.get("parent")) or above(code)
+    return (unit.get("moved") or {}).get(parent, parent)
+
+
+def path_of(code: str, units: Mapping[str, dict], day: date) -> list[str]:
+    """Give a unit and all above it at a day, the most specific first; a merged community leads to its successor."""
+    found: list[str] = []
+    here: str | None = code
+    while here and here not in found:
+        found.append(here)
+        here = next_above(here, units, day)
+    return found
+
+
+def absorbed(units: Mapping[str, dict], path: Iterable[str], day: date) -> list[str]:
+    """Give the communities that were merged into those of a path by a day."""
+    merged = (pair for code in path for pair in (units.get(code) or {}).get("absorbed", {}).items())
+    return sorted(code for code, since in merged if (since or "") <= day.isoformat())
+
+
+def with_absorbed(path: list[str], units: Mapping[str, dict], day: date) -> list[str]:
+    """Give a path in which each community is followed by those that were merged into it, and into them."""
+    found: list[str] = []
+    waiting = list(path)
+    while waiting:
+        here = waiting.pop(0)
+        if here not in found:
+            found.append(here)
+            waiting = [each for each in absorbed(units, [here], day) if each not in path] + waiting
+    return found
+
+
+def successors(code: str, units: Mapping[str, dict], day: date) -> list[str]:
+    """Give a community and what it was merged into by a day, and that into, and so on."""
+    found = [code]
+    while (into := merged_into(units.get(found[-1]), day)) and into not in found:
+        found.append(into)
+    return found
+
+
+def settings_at(district: dict, path: list[str], units: Mapping[str, dict], settings: Mapping[str, dict]) -> dict:
+    """Settings are inherited from above; what is set for pilots holds where a mark lies on the way down."""
+    found = district
+    for depth, code in reversed(list(enumerate(path))):
+        row = settings.get(code) or {}
+        is_pilot = any((units.get(below) or {}).get("pilot") for below in path[: depth + 1])
+        found = found | row.get("settings", {}) | (row.get("pilot_settings", {}) if is_pilot else {})
+    return found
+
+
+# -- which rule --------------------------------------------------------------------------------------------------------
+
+
+def widths(category: str) -> list[str]:
+    """Give a category and all that contain it, the narrowest first: extension, sub class, class, all."""
+    narrow = [category] if len(category) > SUB_CLASS else []
+    return [*narrow, category[:SUB_CLASS], category[:CLASS], "*"]
+
+
+def resolve(category: str, path: list[str], rules: Mapping[str, dict]) -> dict:
+    """The most specific category decides first, then the most specific place: ``{rule, rule_version, why, …}``."""
+    for wide in widths(category):
+        for unit in path:
+            rule = rules.get(f"{wide}@{unit}")
+            if rule and not rule.get("removed"):
+                return {
+                    "rule": f"{wide}@{unit}", "rule_version": rule["version"], "why": why(category, wide, unit, path),
+                    "lead": rule["lead"], "assists": list(rule["assists"]),
+                    "community_first": rule["community_first"], "never_community": rule["never_community"],
+                }  # fmt: skip
+    raise NotFound(
+        f"派单目录没有 {category} 在 {path[0]} 的规则 / The catalogue has no rule for {category} at {path[0]}"
+    )
+
+
+def why(category: str, wide: str, unit: str, path: list[str]) -> str:
+    """Say in words why this rule and no other."""
+    what = (
+        ("该类别", "this category") if wide == category
+        else ("全部类别", "all categories") if wide == "*"
+        else (f"{wide} 一类", f"class {wide}")
+    )  # fmt: skip
+    where = ("本单位", "this unit") if unit == path[0] else (f"上级 {unit}", f"{unit} above it")
+    return f"按{where[0]}对{what[0]}的规则 / by the rule of {where[1]} for {what[1]}"
+
+
+# -- who --------------------------------------------------------------------------------------------------------------
+
+
+def in_order(heard: Mapping[str, dict]) -> list[dict]:
+    """Give what was heard of one record in the order of its history, however it came: ``{n3: {…}}``."""
+    return [heard[key] for key in sorted(heard, key=lambda key: int(key[1:]))]
+
+
+def terms_of(heard: Mapping[str, dict]) -> list[dict]:
+    """Give the terms of a seat, as its facts made them."""
+    steps = in_order(heard)
+    ends = {step["term"]: step["until"] for step in steps if step["fact"] == "term_ended"}
+    return [
+        {**step, "until": ends.get(step["term"], step.get("until"))} for step in steps if step["fact"] == "appointed"
+    ]
+
+
+def leaves_of(heard: Mapping[str, dict]) -> list[dict]:
+    """Give the leaves of a person; ``back`` is the first day back where they came earlier."""
+    steps = in_order(heard)
+    backs = {step["absence"]: step["back"] for step in steps if step["fact"] == "leave_ended"}
+    return [{**step, "back": backs.get(step["absence"])} for step in steps if step["fact"] == "leave_taken"]
+
+
+def term_on(terms: Iterable[dict], day: date) -> dict | None:
+    """Give the term that runs on a day, both ends included; of several the one that began last."""
+    at = day.isoformat()
+    running = [term for term in terms if term["since"] <= at and at <= (term.get("until") or at)]
+    return max(running, key=lambda term: (term["since"], term["term"]), default=None)
+
+
+def away_on(leaves: Iterable[dict], day: date) -> list[dict]:
+    """Give the leaves that a person is on at a day, the one that began last first."""
+    at = day.isoformat()
+    running = [
+        each for each in leaves if each["since"] <= at <= each["until"] and (not each["back"] or at < each["back"])
+    ]
+    return sorted(running, key=lambda each: (each["since"], each["absence"]), reverse=True)
+
+
+def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: date) -> dict:
+    """The holder answers unless away, then the leave's substitute, else the term's, each unless away; else nobody."""
+    term = term_on(terms, day)
+    if term is None:
+        return {"person": None, "instead_of": None, "why": "此岗当日无人 / nobody holds this seat on that day"}
+    holder = term["person"]
+    gone = away_on(leaves.get(holder, ()), day)
+    if not gone:
+        return {"person": holder, "instead_of": None, "why": "在岗 / holds the seat"}
+    for who, whose in [*((each.get("substitute"), "leave") for each in gone), (term.get("substitute"), "term")]:
+        if who and not away_on(leaves.get(who, ()), day):
+            said = "请假,由假期代班人代 / away; the leave's substitute answers"
+            if whose == "term":
+                said = "请假,由岗位代班人代 / away; the seat's substitute answers"
+            return {"person": who, "instead_of": holder, "why": said}
+    return {"person": None, "instead_of": holder, "why": "请假,无人代班 / away, and nobody in their stead"}
+
+
+def seats_for(department: str, path: Iterable[str]) -> list[str]:
+    """Give the seats that may answer for a department along a path; at home it is the community's head."""
+    post = HEAD if department == COMMUNITY else department
+    return [f"{post}@{unit}" for unit in path]
+
+
+def people_in(terms: Iterable[dict]) -> set[str]:
+    """Give everybody who holds a seat or stands in for it."""
+    return {each for term in terms for each in (term["person"], term.get("substitute")) if each}
+
+
+def substitutes(leaves: Iterable[dict]) -> set[str]:
+    return {each["substitute"] for each in leaves if each.get("substitute")}
+
+
+def answer_for(
+    department: str, path: Iterable[str], seats: Mapping[str, list[dict]], leaves: Mapping[str, list[dict]], day: date
+) -> dict:
+    """The nearest seat of a department with somebody to answer; where there is none, the nearest that is held."""
+    nearest = None
+    for seat in seats_for(department, path):
+        if seat not in seats:
+            continue
+        found = {"department": department, "seat": seat} | who_answers(seats[seat], leaves, day)
+        if found["person"]:
+            return found
+        if nearest is None and found["instead_of"]:
+            nearest = found
+    nobody = {"person": None, "instead_of": None, "seat": None, "why": "没有任何人在岗 / nobody holds a seat for it"}
+    return nearest or {"department": department} | nobody
+
+
+def must_stand(code: str, successors: list[str]) -> None:
+    """A community that was merged is not called for any more; its successor is."""
+    if len(successors) > 1:
+        into = successors[-1]
+        raise Invalid(f"{code} 已并入 {into} / {code} has become part of {into}", {"community": [into]})
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+def must_be_known(kind: str, code: str, known: bool) -> None:
+    """What the catalogue or the tree does not have is named in plain words."""
+    if not known:
+        said = {
+            "category": "没有这个类别 / No such category",
+            "unit": "本区没有这个单位 / No such unit in this district",
+        }
+        raise Invalid(f"{said[kind]}({code})", {kind: [code]})

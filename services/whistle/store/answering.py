@@ -1,0 +1,230 @@
+"""The whistle service's own view of the tree, the catalogue, the seats and who is away; built of the roster's facts.
+
+Facts may come late, twice and in another order: a row keeps the newest of what replaces (by the version in the fact's
+id), and every step of what adds up, under its number. So the same facts fold to the same rows, however they come.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import date
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from services.whistle.domain import answering as domain
+from shared.contracts import events
+from shared.ledger import Store
+from shared.rules.codes import district_of
+from shared.rules.days import day_of
+
+FRESH = 2.0
+MOST = 20_000  # rows that a process remembers at once; then it begins anew
+REMEMBERED: dict[tuple, tuple[float, dict]] = {}
+SHIPS = 0  # the version of a unit as it ships; what was only mentioned by another unit's fact lies below
+MENTIONED = -1
+NO_RULE = {"lead": "", "assists": [], "community_first": False, "never_community": False}
+
+
+def version_of(fact: dict) -> int:
+    return int(fact["id"].rpartition("/")[2])
+
+
+class Answering(Store):
+    """Who answers for what: a view, which can be built anew from facts."""
+
+    # -- fold -----------------------------------------------------------------------------------------------------
+
+    def keep(self, collection: str, key: str, version: int, row: dict) -> None:
+        """Keep a row, unless what we have is as new."""
+        fresh = {**row, "version": version}
+        try:
+            self.rows(collection).insert_one({"_id": key, **fresh})
+        except DuplicateKeyError:
+            self.rows(collection).update_one({"_id": key, "version": {"$lt": version}}, {"$set": fresh})
+
+    def add(self, collection: str, key: str, **said) -> None:
+        """Add to a row what is said once and for all, whatever the row is or becomes; ``a__b`` lies in a, under b."""
+        fresh = {name.replace("__", "."): value for name, value in said.items()}
+        row: dict = {"_id": key, "version": MENTIONED}
+        for name, value in said.items():
+            outer, _, inner = name.partition("__")
+            row[outer] = row.get(outer, {}) | {inner: value} if inner else value
+        try:
+            self.rows(collection).insert_one(row)
+        except DuplicateKeyError:
+            self.rows(collection).update_one({"_id": key}, {"$set": fresh})
+
+    def opened(self, fact: dict) -> None:
+        """Copy the tree as it ships; where an older fact names communities only, their codes name what is above."""
+        told = {each["code"]: each for each in fact["data"].get("units", ())}
+        communities = {code: {"level": "community"} for code in fact["data"]["communities"] if code not in told}
+        units = {domain.plain(code): unit_row(each) for code, each in (communities | told).items()}
+        streets = {code: {"level": "street"} for code in map(domain.above, communities) if code not in units}
+        units |= streets
+        try:
+            self.rows("units_heard").insert_many(
+                [{"_id": code, "version": SHIPS, **row} for code, row in units.items()]
+            )
+        except BulkWriteError as error:
+            if any(each["code"] != 11000 for each in error.details["writeErrors"]):
+                raise
+            # These are known: from this fact when it came before, or as somebody's mention that came first.
+            codes = list(units)
+            for known in (codes[each["index"]] for each in error.details["writeErrors"]):
+                self.keep("units_heard", known, SHIPS, units[known])
+
+    def unit_is(self, fact: dict) -> None:
+        """Copy a unit as it is from now on; one that ends in another hangs on it."""
+        unit = fact["data"]["unit"]
+        self.keep("units_heard", domain.plain(unit["code"]), version_of(fact), unit_row(unit))
+        if unit.get("into"):
+            self.merge(unit["code"], unit["into"], unit.get("until"))
+
+    def units_merged(self, fact: dict) -> None:
+        """Hang communities on the one that they became part of."""
+        data = fact["data"]
+        for code in data["communities"]:
+            if code != data["into"]:
+                self.merge(code, data["into"], data["since"])
+        if fact["subject"] == data["unit"]["code"]:
+            self.unit_is(fact)
+
+    def merge(self, code: str, into: str, since: str | None) -> None:
+        self.add("units_heard", code, merged={"into": into, "since": since})
+        self.add("units_heard", into, **{f"absorbed__{code}": since})
+
+    def unit_split(self, fact: dict) -> None:
+        """Know the new community, and hang on it the places that went along."""
+        data, old = fact["data"], fact["subject"]
+        self.keep("units_heard", data["new"], SHIPS, unit_row({"name": data["name"], "level": "community"}))
+        for place in data["places"]:
+            self.add("units_heard", place, **{f"moved__{old}": data["new"]})
+
+    def step(self, collection: str, key: str, fact: dict) -> None:
+        """Keep one step of what adds up under its number."""
+        self.add(collection, key, **{f"heard__n{version_of(fact)}": {"fact": fact["type"], **fact["data"]}})
+
+    def term(self, fact: dict) -> None:
+        self.step("seats_heard", f"{fact['data']['post']}@{fact['data']['unit']}", fact)
+
+    def leave(self, fact: dict) -> None:
+        """A leave is a person's, whose id is the record's; they may hold seats in several districts."""
+        self.step("leaves_heard", self.of_district(fact["subject"]), fact)
+
+    def category_set(self, fact: dict) -> None:
+        data = fact["data"]
+        row = {"name": data["name"], "retired": data["retired"]}
+        self.keep("categories_heard", self.of_district(data["code"]), version_of(fact), row)
+
+    def rule_set(self, fact: dict) -> None:
+        row = {name: fact["data"][name] for name in NO_RULE}
+        self.keep("rules_heard", rule_id(fact), version_of(fact), row | {"removed": False})
+
+    def rule_removed(self, fact: dict) -> None:
+        self.keep("rules_heard", rule_id(fact), version_of(fact), NO_RULE | {"removed": True})
+
+    def unit_settings_changed(self, fact: dict) -> None:
+        data = fact["data"]
+        row = {"settings": data["settings"], "pilot_settings": data["pilot_settings"]}
+        self.keep("settings_heard", domain.plain(data["unit"]), version_of(fact), row)
+
+    # -- ask ------------------------------------------------------------------------------------------------------
+
+    def of_district(self, id: str) -> str:
+        return f"{self.caller.district}/{id}"
+
+    def find(self, collection: str, ids: Iterable[str]) -> dict[str, dict]:
+        """Find rows by their ids in one round trip, ``{id: row}``, empty where there is none; all remembered a while.
+
+        What does not exist is remembered too: most seats along a path do not.
+        """
+        place, now, wanted, found = (self.database.name, self.caller.district, collection), time.monotonic(), [], {}
+        for id in dict.fromkeys(ids):
+            until, row = REMEMBERED.get((*place, id), (0.0, {}))
+            if now > until:
+                wanted.append(id)
+            else:
+                found[id] = row
+        if wanted:
+            rows = {row["_id"]: row for row in self.rows(collection).find({"_id": {"$in": wanted}})}
+            if len(REMEMBERED) > MOST:
+                REMEMBERED.clear()
+            for id in wanted:
+                found[id] = rows.get(id, {})
+                REMEMBERED[(*place, id)] = (now + FRESH, found[id])
+        return found
+
+    def around(self, unit: str, day: date) -> dict[str, dict]:
+        """Give what is known of a unit, of all above it, and of every community that was merged into one of them.
+
+        Codes name what is above, so all of it is found at once; only who was moved or merged is asked for again.
+        """
+        units = self.find("units_heard", domain.by_code(unit))
+        while True:
+            wide = domain.with_absorbed(domain.path_of(unit, units, day), units, day)
+            if not (missing := [code for code in wide if code not in units]):
+                return units
+            units |= self.find("units_heard", missing)
+
+    def communities(self, code: str) -> list[str]:
+        """Give a community and all that were merged into it: what hung on them hangs on it."""
+        day = self.today()
+        return domain.with_absorbed([code], self.around(code, day), day)
+
+    def successors(self, code: str) -> list[str]:
+        """Give a community and what became of it, so that whoever acts for it now may act for what was its own."""
+        day = self.today()
+        return domain.successors(code, self.around(code, day), day)
+
+    def settings(self, unit: str, district: dict) -> dict:
+        """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""
+        units = self.around(unit, self.today())
+        path = domain.path_of(unit, units, self.today())
+        return domain.settings_at(district, path, units, self.find("settings_heard", path))
+
+    def today(self) -> date:
+        return day_of(self.now())
+
+    def must_know(self, category: str) -> None:
+        """Refuse a category that neither the standard nor the district has; a retired one may be on old whistles."""
+        id = self.of_district(category)
+        known = category in events.shipped() or self.find("categories_heard", [id])[id]
+        domain.must_be_known("category", category, bool(known))
+
+    def responsible(self, category: str, unit: str, at: date | None) -> dict:
+        """Give who answers for a category at a unit on a day: the lead and all who assist, each by name and seat."""
+        day = at or self.today()
+        unit = domain.plain(unit)
+        self.must_know(category)
+        units = self.around(unit, day) if district_of(unit) == self.caller.district else {}
+        domain.must_be_known("unit", unit, unit == self.caller.district or "level" in units.get(unit, {}))
+        path = domain.path_of(unit, units, day)
+        wide = domain.with_absorbed(path, units, day)
+        ids = [f"{width}@{code}" for width in domain.widths(category) for code in path]
+        rule = domain.resolve(category, path, self.find("rules_heard", ids))
+        departments = [rule["lead"], *rule["assists"]]
+        asked = [seat for department in departments for seat in domain.seats_for(department, wide)]
+        rows = self.find("seats_heard", asked)
+        seats = {id: domain.terms_of(row["heard"]) for id, row in rows.items() if row}
+        leaves = self.leaves({who for terms in seats.values() for who in domain.people_in(terms)}, day)
+        answers = [domain.answer_for(department, wide, seats, leaves, day) for department in departments]
+        return rule | {"category": category, "unit": unit, "lead": answers[0], "assists": answers[1:]}
+
+    def leaves(self, people: set[str], day: date) -> dict[str, list[dict]]:
+        """Give the leaves of people, and of who stands in for those who are away on the day."""
+        found: dict[str, list[dict]] = {}
+        while asked := sorted(people - found.keys()):
+            rows = self.find("leaves_heard", [self.of_district(who) for who in asked])
+            for who in asked:
+                found[who] = domain.leaves_of(rows[self.of_district(who)].get("heard", {}))
+            people = {each for who in asked for each in domain.substitutes(domain.away_on(found[who], day))}
+        return found
+
+
+def unit_row(unit: dict) -> dict:
+    """Give what is kept here of a unit."""
+    named = {"name": unit.get("name"), "level": unit["level"], "parent": unit.get("parent")}
+    return named | {"pilot": unit.get("pilot", "")}
+
+
+def rule_id(fact: dict) -> str:
+    return f"{fact['data']['category']}@{fact['data']['unit']}"
