@@ -89,10 +89,9 @@ def note(what: str, status: int, about: str) -> None:
     with suppress(Exception):
         if person is None:
             parts().limits.spend("address", "noted", address())
-        said = (
-            {"district": person.district, "who": person.actor, "role": next(iter(person.roles), "")} if person else {}
-        )
-        order = {"district": "", "who": "", **said, "what": what, "status": status, "address": address()}
+        order = {"district": "", "who": "", "what": what, "status": status, "address": address()}
+        if person:
+            order |= {"district": person.district, "who": person.actor, "role": next(iter(person.roles), "")}
         gateway = Caller(roles=(GATEWAY,), trace=g.get("trace", ""))
         parts().bus.ask(identity.note, order | {"about": about[:200]}, gateway, PATIENCE_TO_NOTE)
 

@@ -49,6 +49,14 @@ class Client:
         return answer.json()
 
 
+def bearing(url: str, session: dict) -> Client:
+    """Give somebody who carries the token of a session."""
+    client = Client(url)
+    client.signed = session
+    client.session.headers["Authorization"] = f"Bearer {session['token']}"
+    return client
+
+
 def eventually(what: Callable[[], object], seconds: float = 10, every: float = 0.1):
     """Wait until something is so, and give it; fails with what it was last."""
     limit = time.monotonic() + seconds
