@@ -24,6 +24,13 @@ def a_blow(**changes) -> dict:
     }  # fmt: skip
 
 
+def a_fact(type: str, subject: str, n: int = 1, district: str = "110102", **data) -> dict:
+    """Give a fact of the roster's as a service hears it."""
+    return {"id": f"roster/{district}/{subject}/{n}", "type": type, "subject": subject, "district": district} | {
+        "data": data
+    }
+
+
 class Client:
     """Somebody who asks over HTTP, signed in or not."""
 
