@@ -182,10 +182,7 @@ declare(
                 "name": "community",
                 "in": "path",
                 "required": True,
-                "schema": {
-                    "type": "string",
-                    "pattern": roster.station.takes.fields["community"].validate.regex.pattern,
-                },
+                "schema": {"type": "string", "pattern": DIVISION.pattern},
             },
             {"name": "at", "in": "query", "schema": {"type": "string", "format": "date"}},
         ],

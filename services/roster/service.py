@@ -156,9 +156,9 @@ class RosterService:
             self.change_one(code, unit_rules.set_settings, version=version, **order)
         return {"items": self.shows.settings(code)}
 
-    def change_one(self, code, decide, **order):
+    def change_one(self, id, decide, **order):
         """Change a unit's record, and the tree as it is now."""
-        return self.tree.put(self.changed.change(code, decide, **order))
+        return self.tree.put(self.changed.change(id, decide, **order))
 
     # -- departments --------------------------------------------------------------------------------------------------
 
