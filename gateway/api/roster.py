@@ -5,6 +5,7 @@ from flask import render_template, request
 from gateway.asking import ask, declare
 from gateway.table import Row, blueprint
 from shared.contracts import roster
+from shared.rules.codes import DIVISION
 
 WANMINGYUAN, ZHANLANLU = "110102009041", "110102009000"
 PERSON, NEXT = "6f1d2a34-0b6e-4a5e-9d0c-3f5b7a9c1e01", "6f1d2a34-0b6e-4a5e-9d0c-3f5b7a9c1e02"

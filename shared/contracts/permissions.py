@@ -1,7 +1,7 @@
 """Which role may do what: one table of data that the gateway sieves by and each service judges by.
 
 A call names one permission (``needs``); a route never names a role. The roles are those of the mission. A district
-may adjust the table for its own people within ``may_add`` and ``may_drop``; what differs is signed into each person's token.
+may adjust the table for its own people within ``may_add`` and ``may_drop``; what differs is signed into their tokens.
 """
 
 # What everybody who works here reads, and what a resident does.
