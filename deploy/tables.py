@@ -1,4 +1,4 @@
-"""Brings a table in over HTTP: ``make import file=楼.xlsx kind=places run=1``; without run it only says what it would do."""
+"""Brings a table in over HTTP: ``make import file=楼.xlsx kind=places run=1``; without ``run`` it changes nothing."""
 
 import argparse
 import os

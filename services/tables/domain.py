@@ -11,6 +11,8 @@ MOST_ERRORS = 200
 REQUIRED = "必填 / required"
 LOST_ZEROS = "应为文本:存成数字会丢掉开头的 0 / text: as a number it has lost the 0 that it began with"
 IN_ENGLISH_ONLY = {"Missing data for required field.": REQUIRED, "Field may not be null.": REQUIRED}
+# What is only tried has an id too; no record ever gets it.
+TRIED = "00000000-0000-0000-0000-000000000000"
 OUTCOMES = ("new", "changed", "same")
 # What must not come back to whoever reads a list of errors.
 SECRET = ("password",)

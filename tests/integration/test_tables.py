@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pymongo import MongoClient
 
+from deploy.database import service_uri
 from gateway import sheets
 from shared.contracts.rows import KINDS, person_of
 from tests.make import PASSWORD, WANMINGYUAN, Client, eventually, fresh
@@ -72,7 +73,7 @@ def exported(client: Client, kind: str) -> list[dict]:
 
 
 def segment() -> str:
-    return f"{random.randrange(36**6):06x}"[:8]
+    return f"{random.randrange(16**5):05x}"
 
 
 def a_compound(code: str, **changes) -> dict:
@@ -237,7 +238,7 @@ def test_who_may_not_come_in_by_a_single_call_does_not_by_a_table(admin):
         a_person(login="sjy"),
         a_person(login="xc-cg", name="别的名字", roles="专员", unit=XICHENG, department="chengguan"),
         a_person(password="short"),
-        a_person(phone="12345"),
+        a_person(phone="1"),
     ]
     table = check(admin, "people", a_file("people", *rows))
     assert table["state"] == "refused"
@@ -263,9 +264,8 @@ def test_a_login_that_was_taken_meanwhile_keeps_everybody_out(admin):
 def test_neither_passwords_nor_names_stay_behind(admin, platform):
     row = a_person(name="不留姓名", password="not-to-be-kept")
     table = check(admin, "people", a_file("people", row))
-    settings = platform.settings
-    client = MongoClient(settings.mongo_uri("identity"), tz_aware=True)
-    database = client[settings.database("identity")]
+    client = MongoClient(service_uri(platform.settings, "identity"), tz_aware=True)
+    database = client["huying_identity"]
     waiting = str(list(database.tables_rows.find({})))
     assert row["name"] in waiting and row["password"] not in waiting
     run(admin, table)
@@ -281,7 +281,7 @@ def test_people_that_went_out_come_in_as_the_same(admin):
     assert table["state"] == "checked", table["errors"][:3]
     assert table["summary"] == {"new": 0, "changed": 0, "same": table["count"]} and table["count"] > 5
     entries = admin.get("/v1/security?what=exported").json()["items"]
-    assert entries[0]["about"] == "people.csv"
+    assert entries[0]["about"].endswith("people.csv")
 
 
 # -- specialists ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from services.identity.store.people import People
 from services.identity.store.places import Places
 from services.identity.store.security import Security
 from services.process import aside
-from services.tables.domain import Row, refused, twins
+from services.tables.domain import TRIED, Row, refused, twins
 from services.tables.store import Tables
 from shared.contracts.rows import KINDS, person_of
 from shared.errors import Conflict, NotFound, Refusal
@@ -96,7 +96,7 @@ class PeopleTables(Tables):
         domain.guard_active(record.state)
         if is_there(record, values):
             return "same"
-        list(domain.move(record.state, caller=self.caller, now=self.now(), **self.motion(values, record, "", place)))
+        list(domain.move(record.state, caller=self.caller, now=self.now(), **self.motion(values, record, TRIED, place)))
         return "changed"
 
     @staticmethod

@@ -20,7 +20,7 @@ from services.roster.store.districts import Districts
 from services.roster.store.holders import Cards, Staff
 from services.roster.store.seats import Seats
 from services.roster.store.units import Tree, Units
-from services.tables.domain import Row, refused, twins
+from services.tables.domain import TRIED, Row, refused, twins
 from services.tables.store import Tables
 from shared.contracts.roster import LEVELS
 from shared.contracts.rows import KINDS, LEVEL_OF, person_of
@@ -36,10 +36,6 @@ TOGETHER = "姓名与电话须一起填写 / name and phone go together"
 def id_of(table: str, row: Row, what: str = "") -> str:
     """Give the id that an order has which a row makes: the same whenever the row is carried out."""
     return str(uuid.uuid5(uuid.UUID(table), f"{row.sheet}/{row.line}/{what}"))
-
-
-# What is tried has an id too; no record ever gets it.
-TRIED = str(uuid.UUID(int=0))
 
 
 class PlaceTables(Tables):
@@ -69,11 +65,12 @@ class PlaceTables(Tables):
         in_doubt = {row.texts.get("code") for row in rows if not row.is_good}
         for row in self.ordered(good):
             code, parent = row.values["code"], row.values["parent"]
-            if parent in in_doubt:
+            is_round = is_circle(above, code)
+            if parent in in_doubt and not is_round:
                 in_doubt.add(code)  # what is wrong is said of the place that it hangs on
                 continue
             try:
-                if is_circle(above, code):
+                if is_round:
                     errors.append(row.wrong(self.kind, "parent", CYCLE))
                 elif code in known and (wrong := differing(row.values, known[code])):
                     errors += [row.wrong(self.kind, column, NOT_BY_TABLE) for column in wrong]
