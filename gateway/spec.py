@@ -210,7 +210,7 @@ def operation_of(row: Row, printer: Printer) -> dict:
     }
     if row.is_public:
         found["security"] = []
-    if row.method not in READING and row.method != "DELETE":
+    if row.method not in READING and row.method != "DELETE" and row.schema().fields:
         content: dict[str, Any] = {"schema": printer.ref(row.schema())}
         if row.example:
             content["example"] = row.example
