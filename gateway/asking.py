@@ -81,19 +81,25 @@ def declare(view, *, public: bool = False, needs: str | None = None, spec: dict 
 
 
 def note(what: str, status: int, about: str) -> None:
-    """Have the security log say that somebody was refused, or took a table out; never in a request's way.
+    """Have the security log say that somebody was refused, or took a table out; raises when it cannot be said."""
+    person = g.get("signed")
+    order = {"district": "", "who": "", "what": what, "status": status, "address": address(), "about": about[:200]}
+    if person:
+        # A city observer is noted in the district that was visited: it is its table that goes out.
+        order |= {"district": caller().district, "who": person.actor, "role": next(iter(person.roles), "")}
+    gateway = Caller(roles=(GATEWAY,), trace=g.get("trace", ""))
+    parts().bus.ask(identity.note, order, gateway, PATIENCE_TO_NOTE)
+
+
+def note_refusal(status: int, about: str) -> None:
+    """Note that somebody was refused; never in the way of the refusal itself.
 
     What comes with a bad token costs its sender nothing, so an address may fill no more than a few lines a minute.
     """
-    person = g.get("signed")
     with suppress(Exception):
-        if person is None:
+        if g.get("signed") is None:
             parts().limits.spend("address", "noted", address())
-        order = {"district": "", "who": "", "what": what, "status": status, "address": address()}
-        if person:
-            order |= {"district": person.district, "who": person.actor, "role": next(iter(person.roles), "")}
-        gateway = Caller(roles=(GATEWAY,), trace=g.get("trace", ""))
-        parts().bus.ask(identity.note, order | {"about": about[:200]}, gateway, PATIENCE_TO_NOTE)
+        note("refused", status, about)
 
 
 def needed() -> str | None:

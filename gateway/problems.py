@@ -5,7 +5,7 @@ from urllib.parse import quote
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.asking import note
+from gateway.asking import note_refusal
 from shared import running
 from shared.errors import KINDS, Forbidden, Refusal, Unauthenticated
 
@@ -97,7 +97,7 @@ def refused(refusal: Refusal) -> Response:
     """Tell a no of ours; whoever was not allowed, or came with a bad token, is noted."""
     is_bad_token = isinstance(refusal, Unauthenticated) and "Authorization" in request.headers
     if isinstance(refusal, Forbidden) or is_bad_token:
-        note("refused", refusal.status, f"{request.method} {request.url_rule or '-'}")
+        note_refusal(refusal.status, f"{request.method} {request.url_rule or '-'}")
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": WAIT_WHEN_AWAY}}.get(refusal.status)
     return problem(refusal.status, refusal.title, refusal.detail, refusal.fields, headers)
 

@@ -9,18 +9,16 @@ from functools import partial
 from itertools import chain
 from urllib.parse import quote
 
-from flask import Blueprint, Response, g, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 from marshmallow import fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway import sheets
-from gateway.asking import ask, caller, declare, parts
+from gateway.asking import ask, caller, declare, note, parts
 from gateway.photos import FORM_MARGIN, decode
 from gateway.table import Row, blueprint, read_query
-from shared.caller import GATEWAY, Caller
-from shared.contracts import identity
 from shared.contracts.rows import KINDS, Kind
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid
 
 PATIENCE = 60  # seconds that a service has to judge five thousand rows
 PAGE = 1000
@@ -89,7 +87,7 @@ def exported(kind: Kind, form: str) -> Iterator[dict]:
     """Give the rows of an export; what may refuse it does so before the first byte goes out, and it is written down."""
     read_query({})
     first = ask(kind.export, {"limit": PAGE})
-    note_export(f"{kind.name}.{form}")
+    note("exported", 200, f"{kind.name}.{form}")
     return chain(values(first), the_rest(kind, first.get("next")))
 
 
@@ -102,19 +100,6 @@ def the_rest(kind: Kind, after: str | None) -> Iterator[dict]:
         page = ask(kind.export, {"limit": PAGE, "after": after})
         yield from values(page)
         after = page.get("next")
-
-
-def note_export(about: str) -> None:
-    """Have identity write down who took a table out, before it goes (GB/T 22239-2019; PIPL Art. 54)."""
-    who = caller()
-    order = {
-        "what": "exported", "district": who.district, "who": who.actor, "address": request.remote_addr or "",
-        "role": who.roles[0] if who.roles else "", "about": about,
-    }  # fmt: skip
-    try:
-        parts().bus.ask(identity.note, order, Caller(district=who.district, roles=(GATEWAY,), trace=g.trace))
-    except NotFound:
-        return  # an identity service of an edition that keeps no security log
 
 
 def file_of(content: bytes | Iterator[bytes], mimetype: str, name: str) -> Response:

@@ -64,7 +64,7 @@ bp = blueprint(
             201,
             example={"revocation": "0d9a2f6b-52c4-4a39-8a55-6ce2f3f1b7d2", "reason": "dismissed"},
         ),
-        Row("POST", "/people/<id>/password", identity.reset_password, 201, example={"password": "只用一次的口令"}),
+        Row("POST", "/people/<id>/password", identity.reset_password, 201, example={"password": "只用一次的临时口令"}),
         Row("DELETE", "/people/<id>/totp", identity.reset_totp, refuses=(409,)),
         Row("POST", "/people/<id>/external", identity.link, 201, example={"external": "248289761001"}),
     ],

@@ -71,6 +71,7 @@ declare(
     table,
     needs="security.export",
     spec={
+        "tags": [identity.SERVICE],
         "summary": "导出安全日志 / The security log as a table",
         "description": "CSV, UTF-8; `since`, `until`, `what`, `who` 同 GET /v1/security / as there.",
         "parameters": [

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 ROUTES = Path(__file__).parent / "routes.txt"
 OPEN_TO_EVERYBODY = {
     "GET /",
+    "POST /v1/sessions/oidc",
+    "POST /v1/sessions/oidc/returns",
     "GET /docs",
     "GET /openapi.json",
     "GET /asyncapi.json",

@@ -217,7 +217,7 @@ def test_a_person_who_is_gone_from_the_people_is_missed(mongo, sign_in):
     people, person = mongo["huying_identity"]["people"], fresh()
     order = {"id": person, "district": "110102", "login": f"l{person[:8]}", "name": "无名氏", "password": "long enough"}
     order |= {"roles": ["observer"], "unit": "110102"}
-    assert sign_in("operator").post("/v1/people", order).status_code == 201
+    assert sign_in("xc-admin").post("/v1/people", order).status_code == 201
     key = f"110102/{person}"
     eventually(lambda: "untold_since" not in people.find_one({"_id": key}), 15)
     with tampered(people, {"_id": key}):

@@ -3,6 +3,7 @@
 import io
 import json
 
+import pyotp
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -28,7 +29,8 @@ CHECKS = [
     openapi.response_schema_conformance,
 ]
 # An answer without an end, and an end of one's own session: each is tried by hand below.
-BY_HAND = {"stream.listen", "identity.sign_out"}
+# An adjustment ends everybody's token in the district.
+BY_HAND = {"stream.listen", "identity.sign_out", "identity.adjust"}
 
 
 class Stage:
@@ -39,7 +41,7 @@ class Stage:
         assert operator.post("/v1/districts", {"code": DISTRICT}).status_code == 201
         rows = operator.get("/v1/divisions", params={"under": DISTRICT, "limit": 1000}).json()["items"]
         self.community = next(row["code"] for row in rows if row["level"] == "community")
-        for role in PEOPLE:
+        for role in sorted(PEOPLE, key="district".__ne__):  # the administrator lets the others in
             self.clients[role] = self.admit(role)[0]
         secretary = self.clients["secretary"]
         eventually(lambda: secretary.post("/v1/whistles", self.blow()).status_code == 201)
@@ -52,7 +54,9 @@ class Stage:
         unit = self.community[:9] + "000" if role == "street" else unit
         order = {"id": id, "district": DISTRICT, "login": f"o-{id[:13]}", "name": "试验员", "password": f"口令{id}"}
         order |= {"roles": [role], "unit": unit, "department": PEOPLE[role]}
-        assert self.clients["operator"].post("/v1/people", order).status_code == 201
+        giver = self.clients["operator" if role == "district" else "district"]
+        answer = eventually(lambda: (made := giver.post("/v1/people", order)).status_code != 404 and made, 10)
+        assert answer.status_code == 201, answer.text
         return Client(self.url, order["login"], order["password"]), id
 
     def blow(self, **changes) -> dict:
@@ -182,22 +186,51 @@ def test_whatever_is_asked_by_this_role_by_chance_is_answered_as_published(stage
     tried(stage, published, role, most=30, by_chance=True)
 
 
-def test_each_operation_succeeds_for_somebody_who_may(stage, published, url):
+def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sign_in):
     """One good order for each operation, checked against what is published about its answer."""
     who, one_more = stage.clients, stage.admit("secretary")[0]
     renewal = stage.admit("observer")[0].signed["renewal"]
-    password = f"口令{fresh()}"
+    (mine, _), (other, other_id), (them, their_id) = (stage.admit("observer") for _ in range(3))
+    own_session = next(row["id"] for row in mine.get("/v1/me/sessions").json()["items"] if row["current"])
+    path, password = f"/v1/people/{their_id}", f"口令{fresh()}"
     person = {"id": fresh(), "district": DISTRICT, "login": f"o-{fresh()[:13]}", "name": "新来的", "password": password}
     person |= {"roles": ["observer"], "unit": DISTRICT}
     today = who["observer"].get("/v1/clock").json()["now"][:10]
     change = {"change": fresh(), "settings": {"departments": ["chengguan", "zhujian"]}}
     good = {
-        "identity.admit": lambda: who["operator"].post("/v1/people", person),
+        "identity.admit": lambda: who["district"].post("/v1/people", person),
         "identity.sign_in": lambda: who["nobody"].post(
             "/v1/sessions", {"login": person["login"], "password": password}
         ),
         "identity.renew": lambda: who["nobody"].post("/v1/sessions/renewals", {"renewal": renewal}),
         "identity.me": lambda: who["resident"].get("/v1/me"),
+        "identity.sessions": lambda: who["resident"].get("/v1/me/sessions"),
+        "identity.end_session": lambda: mine.delete(f"/v1/me/sessions/{own_session}"),
+        "identity.begin_totp": lambda: them.post("/v1/me/totp"),
+        "identity.confirm_totp": lambda: them.post(
+            "/v1/me/totp/confirmations", {"code": pyotp.TOTP(them.post("/v1/me/totp").json()["key"]).now()}
+        ),
+        "identity.drop_totp": lambda: them.post("/v1/me/totp/removals", {"password": f"口令{their_id}"}),
+        "identity.people": lambda: who["observer"].get("/v1/people", params={"limit": 3}),
+        "identity.person": lambda: who["observer"].get(path),
+        "identity.reveal": lambda: who["district"].post(f"{path}/views", {"purpose": "verify"}),
+        "identity.person_trace": lambda: who["district"].get(f"{path}/history"),
+        "identity.move": lambda: who["district"].post(
+            f"{path}/moves", {"move": fresh(), "roles": ["observer"], "unit": DISTRICT}
+        ),
+        "identity.suspend": lambda: who["district"].post(
+            f"{path}/suspensions", {"suspension": fresh(), "reason": "absent"}
+        ),
+        "identity.resume": lambda: who["district"].post(f"{path}/resumptions", {"resumption": fresh()}),
+        "identity.reset_password": lambda: who["district"].post(f"{path}/password", {"password": "only-for-once"}),
+        "identity.reset_totp": lambda: who["district"].delete(f"{path}/totp"),
+        "identity.link": lambda: who["district"].post(f"{path}/external", {"external": fresh()}),
+        "identity.change_password": lambda: other.post(
+            "/v1/me/password", {"old": f"口令{other_id}", "new": "another-password"}
+        ),
+        "identity.access": lambda: who["observer"].get("/v1/access"),
+        "identity.security": lambda: who["district"].get("/v1/security", params={"limit": 5}),
+        "security.security_table": lambda: who["district"].get("/v1/security.csv"),
         "identity.revoke": lambda: who["district"].post(
             f"/v1/people/{person['id']}/revocations", {"revocation": fresh(), "reason": "dismissed"}
         ),
@@ -225,10 +258,14 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url):
         "figures.heard": lambda: who["observer"].get("/v1/figures/heard", params={"day": today, "fact": "blown"}),
         "photos.keep": stage.upload,
         "photos.show": lambda: who["observer"].get(f"/v1/photos/{stage.photo}", params={"size": "thumb"}),
-        "stream.listen": lambda: who["observer"].session.get(f"{url}/v1/stream", stream=True, timeout=10),
+        "identity.adjust": lambda: who["district"].post(
+            "/v1/access/adjustments", {"adjustment": fresh(), "role": "steward", "add": ["person.read"], "drop": []}
+        ),
+        "stream.listen": lambda: sign_in("xc-look").session.get(f"{url}/v1/stream", stream=True, timeout=10),
     }
     known = operations(published)
-    assert set(good) == set(known)
+    # Of the second door test_doors.py asks, where there is one.
+    assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}
     for name, act in good.items():
         answer = act()
         assert 200 <= answer.status_code < 300, f"{name}: {answer.status_code}"

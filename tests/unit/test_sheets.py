@@ -284,13 +284,12 @@ def test_who_may_not_bring_a_table_in_does_not_get_it_read(app):
 
 
 def test_an_export_is_of_all_pages_and_is_written_down_in_the_gateways_own_name(app, bus):
-    bus.answers["identity.note"] = None
     for path in ("/v1/tables/places.csv", "/v1/tables/places.xlsx"):
         answer = signed_in(app).get(path)
         assert answer.status_code == 200 and "attachment" in answer.headers["Content-Disposition"]
         assert len(sheets.read(PLACES, answer.data)) == 2
-        name, order, caller = [asked for asked in bus.asked if asked[0] == "identity.note"][-1]
-        assert caller.roles == ("gateway",) and order["about"] == path.rpartition("/")[2]
+        noted = bus.noted[-1]
+        assert (noted["what"], noted["about"]) == ("exported", path.rpartition("/")[2])
 
 
 def test_an_export_that_cannot_be_written_down_does_not_go_out(app, bus):
