@@ -15,7 +15,7 @@ from shared.caller import Caller
 from shared.errors import Invalid, NotFound
 from tests.make import WANMINGYUAN, a_fact
 
-OLD, NEW, STREET = "110102009038", "110102009099", "110102009000"
+OLD, THIRD, NEW, STREET = "110102009038", "110102009039", "110102009099", "110102009000"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MA, LI, WANG = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(3))
 
@@ -94,6 +94,8 @@ def told() -> list[dict]:
         a_fact("unit_founded", f"{OLD}.01", unit=a_unit(f"{OLD}.01", level="compound", parent=OLD)),
         a_fact("unit_changed", WANMINGYUAN, 1, unit=a_unit(WANMINGYUAN, name="万明园", pilot="试点")),
         a_fact("units_merged", WANMINGYUAN, 2, unit=a_unit(WANMINGYUAN, name="万明园社区"), **merged),
+        a_fact("unit_changed", OLD, 1, unit=a_unit(OLD, into=WANMINGYUAN, until="2026-10-30")),
+        a_fact("unit_changed", THIRD, 1, unit=a_unit(THIRD, into=OLD, until="2025-12-31")),
         a_fact("unit_split", WANMINGYUAN, 3, new=NEW, name="新社区", places=[f"{WANMINGYUAN}.02"], since="2026-11-02"),
         a_fact("category_set", "010101", 1, code="010101", name="阳台", retired=False),
         a_fact("category_set", "010101", 2, code="010101", name="私搭阳台", retired=False),
@@ -147,7 +149,8 @@ def test_who_answers_is_found_by_rule_seat_and_leave(view):
     assert view.responsible("010101", WANMINGYUAN, None)["rule"] == f"0101@{STREET}"
     assert view.responsible("0205", "110102", None)["rule"] == "*@110102"
     assert view.responsible("0101", NEW, None)["rule"] == f"0101@{STREET}"
-    assert view.communities(WANMINGYUAN) == [WANMINGYUAN, OLD]
+    assert view.communities(WANMINGYUAN) == [WANMINGYUAN, OLD, THIRD]
+    assert view.successors(THIRD) == [THIRD, OLD, WANMINGYUAN]
     assert view.successors(OLD) == [OLD, WANMINGYUAN]
     assert view.settings(WANMINGYUAN, {"report_within": 200}) == {"report_within": 99}
 

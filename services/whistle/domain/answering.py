@@ -37,9 +37,11 @@ def by_code(code: str) -> list[str]:
 
 
 def merged_into(unit: dict | None, day: date) -> str | None:
-    """Give what a unit was merged into by a day."""
-    merged = (unit or {}).get("merged") or {}
-    return merged.get("into") if (merged.get("since") or "") <= day.isoformat() else None
+    """Give what a unit was merged into by a day: as the merger says, else as the unit's own end does."""
+    unit, at = unit or {}, day.isoformat()
+    if merged := unit.get("merged"):
+        return merged["into"] if merged["since"] <= at else None
+    return unit.get("into") if (unit.get("until") or "") < at else None
 
 
 def next_above(code: str, units: Mapping[str, dict], day: date) -> str | None:
@@ -61,10 +63,9 @@ def path_of(code: str, units: Mapping[str, dict], day: date) -> list[str]:
     return found
 
 
-def absorbed(units: Mapping[str, dict], path: Iterable[str], day: date) -> list[str]:
-    """Give the communities that were merged into those of a path by a day."""
-    merged = (pair for code in path for pair in (units.get(code) or {}).get("absorbed", {}).items())
-    return sorted(code for code, since in merged if (since or "") <= day.isoformat())
+def mentioned(units: Mapping[str, dict], codes: Iterable[str]) -> list[str]:
+    """Give the communities that are said to have become part of any of these, be it on another day."""
+    return sorted(code for each in codes for code in (units.get(each) or {}).get("absorbed", ()))
 
 
 def with_absorbed(path: list[str], units: Mapping[str, dict], day: date) -> list[str]:
@@ -75,7 +76,8 @@ def with_absorbed(path: list[str], units: Mapping[str, dict], day: date) -> list
         here = waiting.pop(0)
         if here not in found:
             found.append(here)
-            waiting = [each for each in absorbed(units, [here], day) if each not in path] + waiting
+            merged = [each for each in mentioned(units, [here]) if merged_into(units.get(each), day) == here]
+            waiting = [each for each in merged if each not in path] + waiting
     return found
 
 

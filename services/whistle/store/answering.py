@@ -77,20 +77,16 @@ class Answering(Store):
         unit = fact["data"]["unit"]
         self.keep("units_heard", domain.plain(unit["code"]), version_of(fact), unit_row(unit))
         if unit.get("into"):
-            self.merge(unit["code"], unit["into"], unit.get("until"))
+            self.add("units_heard", unit["into"], **{f"absorbed__{unit['code']}": True})
 
     def units_merged(self, fact: dict) -> None:
         """Hang communities on the one that they became part of."""
         data = fact["data"]
-        for code in data["communities"]:
-            if code != data["into"]:
-                self.merge(code, data["into"], data["since"])
+        for code in set(data["communities"]) - {data["into"]}:
+            self.add("units_heard", code, merged={"into": data["into"], "since": data["since"]})
+            self.add("units_heard", data["into"], **{f"absorbed__{code}": True})
         if fact["subject"] == data["unit"]["code"]:
             self.unit_is(fact)
-
-    def merge(self, code: str, into: str, since: str | None) -> None:
-        self.add("units_heard", code, merged={"into": into, "since": since})
-        self.add("units_heard", into, **{f"absorbed__{code}": since})
 
     def unit_split(self, fact: dict) -> None:
         """Know the new community, and hang on it the places that went along."""
@@ -161,6 +157,7 @@ class Answering(Store):
         units = self.find("units_heard", domain.by_code(unit))
         while True:
             wide = domain.with_absorbed(domain.path_of(unit, units, day), units, day)
+            wide += domain.mentioned(units, wide)
             if not (missing := [code for code in wide if code not in units]):
                 return units
             units |= self.find("units_heard", missing)
@@ -222,8 +219,8 @@ class Answering(Store):
 
 def unit_row(unit: dict) -> dict:
     """Give what is kept here of a unit."""
-    named = {"name": unit.get("name"), "level": unit["level"], "parent": unit.get("parent")}
-    return named | {"pilot": unit.get("pilot", "")}
+    names = ("name", "level", "parent", "until", "into")
+    return {name: unit.get(name) for name in names} | {"pilot": unit.get("pilot", "")}
 
 
 def rule_id(fact: dict) -> str:
