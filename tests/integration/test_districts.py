@@ -79,6 +79,14 @@ def test_the_new_district_is_a_district_of_its_own(url, operator, chaoyang, wmy,
     assert head.post("/v1/whistles", a_blow()).status_code == 422
 
 
+def test_the_new_districts_tree_is_there_at_once(url, operator, chaoyang):
+    admin = admit(operator, url, chaoyang, "district", chaoyang)
+    streets = admin.get("/v1/units", params={"level": "street", "limit": 1000}).json()["items"]
+    assert len(streets) == 43 and {each["parent"] for each in streets} == {chaoyang}
+    one = admin.get(f"/v1/units/{a_community(operator, chaoyang)}").json()
+    assert one["path"] == [chaoyang, one["parent"]]
+
+
 def test_opening_a_district_twice_is_opening_it_once(operator, chaoyang):
     first, again = (operator.post("/v1/districts", {"code": chaoyang}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201) and first.json() == again.json()

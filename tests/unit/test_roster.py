@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from services.roster.domain import departments, districts, holders, periods, scope, seats, units
 from services.roster.store.districts import Districts, divisions
 from shared.caller import Caller
+from shared.contracts.roster import opened
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -278,8 +279,6 @@ def test_a_handover_is_both_or_neither():
 
 
 def test_the_whole_of_beijing_ships_with_types_that_the_contract_knows():
-    from shared.contracts.roster import opened
-
     codes = {row["code"][:6] for row in divisions() if row["level"] == "district"}
     assert len(codes) == 16
     count = 0
@@ -298,6 +297,9 @@ def test_places_that_go_along_with_their_compound_are_not_hung_anew():
     order |= {"change": IDS[0], "new": "110102009099", "name": "新", "since": TODAY}
     (told,) = units.split(units.Unit(), caller=ADMIN, now=NOW, **order)
     assert told.data["places"] == [f"{C}.1"]
+
+
+def test_an_absence_that_is_not_known_cannot_end():
+    order = {"who": None, "path": [], "person": IDS[0], "absence": IDS[1], "change": IDS[2], "back": TODAY}
     with pytest.raises(NotFound):
-        list(holders.end_leave(holders.Holder(), caller=ADMIN, now=NOW, who=None, path=[], person=IDS[0], absence=IDS[1],
-                               change=IDS[2], back=TODAY))  # fmt: skip
+        list(holders.end_leave(holders.Holder(), caller=ADMIN, now=NOW, **order))

@@ -21,8 +21,8 @@ def was_done(changes: dict, change: str, asked: dict) -> bool:
 
 
 def must_reach(caller: Caller, path: list[str], code: str) -> None:
-    """People act in their own unit and below."""
-    if not caller.unit or caller.unit not in (*path, code):
+    """People act in their own unit and below; everything that a record is of lies in its district."""
+    if not caller.unit or caller.unit not in (*path, code, caller.district):
         raise Forbidden("不在您的辖区 / Outside the unit that you act for")
 
 
