@@ -1,4 +1,4 @@
-"""Loads the demo data: two open districts, their people, stations and catalogue; safe to repeat, never in production."""
+"""Loads the demo data: two open districts with people, stations and catalogue; safe to repeat, never in production."""
 
 import json
 import os
