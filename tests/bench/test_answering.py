@@ -112,7 +112,8 @@ def test_who_answers_in_all_of_beijing(tmp_path, record_property):
         record_property("figures", lines)
         assert statistics.median(seen["remembered"]) < statistics.median(seen["nothing remembered"]) < LIMIT
     finally:
-        client.drop_database(name)
+        if given:
+            client.drop_database(name)
         client.close()
         if not given:
             ours.stop(tmp_path)
