@@ -41,7 +41,7 @@ bp = blueprint(
             identity.change_password,
             201,
             refuses=(404,),
-            example={"old": "huying-demo", "new": "九个字以上的新口令"},
+            example={"old": "原来的那个口令", "new": "九个字以上的新口令"},
         ),
         Row("POST", "/me/totp", identity.begin_totp, 201, refuses=(404,)),
         Row(
@@ -58,7 +58,7 @@ bp = blueprint(
             identity.drop_totp,
             204,
             refuses=(404,),
-            example={"password": "huying-demo"},
+            example={"password": "现在的那个口令"},
         ),
     ],
 )

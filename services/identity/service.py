@@ -1,7 +1,7 @@
 """The identity service's entrypoints."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from services import proof
 from services.identity import domain, keys, oidc, tokens, totp
@@ -343,11 +343,11 @@ class IdentityService:
     @on(roster.units_merged)
     def units_merged(self, fact):
         """Where communities became one their people go along, each by a move that is the same however often heard."""
-        into = fact["data"]["into"]
+        into, last_day = fact["data"]["into"], date.fromisoformat(fact["data"]["since"]) - timedelta(days=1)
         gone = [code for code in fact["data"]["communities"] if code != into]
         self.places.unit_told(into, None, fact["time"])
         for code in gone:
-            self.places.unit_told(code, fact["data"]["since"], fact["time"])
+            self.places.unit_told(code, last_day.isoformat(), fact["time"])
         for id in self.people.of_units(gone):
             move = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{fact['id']}/{id}"))
             self.people.change(id, domain.follow, move=move, units=gone, into=into, before=real_now())

@@ -242,21 +242,22 @@ def test_people_of_communities_that_became_one_go_along_once(platform, url, admi
     gone, into = "110102010005", "110102010002"
     order = admitted(admin, unit=gone, roles=["secretary"])
     client = signed_in(url, order)
-    change, day = fresh(), "2026-11-24"
+    change, now = fresh(), admin.get("/v1/clock").json()["now"]
     unit = {
         "code": into,
         "level": "community",
         "type": "社区",
         "name": "安德路社区",
         "aliases": [],
+        "pilot": "",
         "parent": "110102010000",
     }
     fact = {
         "specversion": "1.0", "id": f"roster/110102/{into}/{change}", "source": "/roster", "type": "units_merged",
-        "subject": into, "time": "2026-11-24T02:20:13.000Z", "datacontenttype": "application/json",
+        "subject": into, "time": now, "datacontenttype": "application/json",
         "district": XICHENG, "to": "all", "actor": "x", "traceparent": "", "hash": "0" * 64,
         "data": {
-            "change": change, "into": into, "communities": [gone], "since": day, "unit": unit
+            "change": change, "into": into, "communities": [gone], "since": now[:10], "unit": unit
         },
     }  # fmt: skip
     properties = pika.BasicProperties(
@@ -266,7 +267,7 @@ def test_people_of_communities_that_became_one_go_along_once(platform, url, admi
         for _ in range(2):
             connection.channel().basic_publish("identity.wait", "again", json.dumps(fact).encode(), properties)
     path = f"/v1/people/{order['id']}"
-    eventually(lambda: admin.get(path).json()["unit"] == into, 5)
+    eventually(lambda: admin.get(path).json()["unit"] == into, 15)
     eventually(lambda: is_out(client), 1)
     assert renewed(client).get("/v1/me").json()["unit"] == into
     assert [step["fact"] for step in admin.get(f"{path}/history").json()["steps"]] == ["admitted", "moved"]
