@@ -133,8 +133,7 @@ def test_every_example_body_fits_its_contract(app):
         row = getattr(view, "row", None)
         if row is None or row.method != "POST":
             continue
-        path = {field: EXAMPLE_ID for field in row.in_path}
-        row.call.load(row.example | path)
+        assert row.schema().validate(row.example) == {}, row.path
         with_example += 1
     assert with_example >= 10
 

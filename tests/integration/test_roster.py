@@ -1,11 +1,13 @@
 """The tree, its seats and stations over HTTP: what is founded, filled, restructured and refused in plain words."""
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
 
 from deploy.seed import person_id
 from shared.rules.days import day_of
+from tests.fault.belfry import a_fact, tell
 from tests.make import SIJIYUAN, WANMINGYUAN, Client, eventually, fresh
 
 STREET = "110102009000"  # 展览路街道
@@ -419,6 +421,26 @@ def test_a_street_has_one_community_less_and_then_one_more_and_nothing_that_hung
     gaps = admin.get("/v1/gaps", params={"unit": new}).json()["items"]
     assert {"unit": new, "name": "三塔东社区", "post": "head", "why": "empty"} in gaps
     assert [gap["post"] for gap in gaps] == sorted(gap["post"] for gap in gaps) and "shichang" not in str(gaps)
+
+
+def test_what_follows_from_a_restructuring_follows_once_however_often_it_is_heard(platform, admin):
+    def everything():
+        units = [admin.get(f"/v1/units/{row['code']}").json() for row in below(admin, STREET)]
+        return units, admin.get("/v1/seats", params={"unit": STREET, "limit": 1000}).json()["items"]
+
+    told = []
+    for code in ("110102009001", "110102009005", "110102009099", "110102009002"):
+        for step in admin.get(f"/v1/units/{code}/history").json()["steps"]:
+            told.append(a_fact("roster", step["fact"], step["data"], code, step["n"]))
+    assert {"units_merged", "unit_split", "unit_founded", "unit_changed"} <= {fact["type"] for fact in told}
+    before = everything()
+    tell(platform.settings, "roster", [*reversed(told), *told])
+    time.sleep(2)
+    assert everything() == before
+
+
+def below(admin: Client, unit: str) -> list[dict]:
+    return admin.get("/v1/units", params={"under": unit, "limit": 1000}).json()["items"]
 
 
 def test_pages_of_gaps_are_all_gaps_each_once(admin):
