@@ -401,7 +401,15 @@ class RosterService:
     def export_rules(self, limit, after):
         return self.rule_tables.export(limit, after)
 
+    # A timer for each kind, so that a short table does not wait for a long one of another kind.
     @timer(interval=1)
-    def carry_tables_out(self):
-        for tables in (self.place_tables, self.seat_tables, self.rule_tables):
-            tables.run()
+    def carry_places_out(self):
+        self.place_tables.run()
+
+    @timer(interval=1)
+    def carry_seats_out(self):
+        self.seat_tables.run()
+
+    @timer(interval=1)
+    def carry_rules_out(self):
+        self.rule_tables.run()

@@ -25,7 +25,7 @@ from shared.running import log, real_now
 
 KEPT = timedelta(days=1)
 SHARE = 100  # rows in one document, far below 16 MB
-LEASE = timedelta(seconds=20)  # real time that a worker has for one step before another takes the table
+LEASE = timedelta(seconds=60)  # real time that a worker has for one step: after it a worker of ours is cut short anyway
 STEP = 25  # rows between two notes of how far it has come
 TURN = 20.0  # seconds that one table has before the next
 
