@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 from services.figures import domain
 from services.figures.store import Heard
-from shared.contracts import figures, identity, roster, whistle
+from shared.contracts import figures, whistle
+from shared.contracts.hears import HEARS
 from shared.rules.days import day_of
 from shared.service import Records, on, rpc
 
@@ -41,11 +42,11 @@ class FiguresService:
     def settled(self, fact):
         self.rows.hear(fact)
 
-    @on(whistle.words_erased)
-    @on(identity.admitted)
-    @on(identity.dismissed)
-    @on(identity.revoked)
-    @on(roster.opened)
-    @on(roster.settings_changed)
     def witness(self, fact):
         self.rows.hear(fact)
+
+    # What is not counted is witnessed all the same: each fact that this service hears, by its one list.
+    for each in HEARS["figures"]:
+        if each not in (whistle.blown, whistle.reported, whistle.settled):
+            on(each)(witness)
+    del each

@@ -33,6 +33,7 @@ METHODS = {
     "update_one": "test_one_guarded_write_holds_state_version_and_history",
     "update_many": "test_many_are_struck_in_one_round_trip_where_the_guard_holds",
     "delete_one": "test_one_row_is_deleted",
+    "delete_many": "test_all_rows_of_a_question_are_deleted_and_no_others",
     "create_index": "test_every_index_of_ours_is_accepted_and_may_be_made_again",
     "command": "test_it_answers_a_ping",
     "close": "test_it_answers_a_ping",
@@ -48,6 +49,9 @@ OPERATORS = {
     "$gte": "test_days_are_found_between_two_ends",
     "$lt": "test_days_are_found_between_two_ends",
     "$lte": "test_a_page_is_a_range_sorted_and_limited",
+    "$gt": "test_codes_are_walked_in_their_order_from_one_on",
+    "$regex": "test_what_begins_alike_is_found_by_its_beginning",
+    "$pull": "test_one_of_several_codes_is_used_up_once",
 }
 COMMANDS = {"ping", "hello", "usersInfo", "createUser", "updateUser", "replSetInitiate"}
 INDEX_OPTIONS = {"sparse", "expireAfterSeconds", "unique"}
@@ -57,6 +61,7 @@ NOT_MONGO = {
     ("deploy/settings.py", "probe.bind"),
     ("deploy/local.py", "broker.command"),
     ("deploy/local.py", "database.command"),
+    ("shared/contracts/rows.py", "own.distinct"),
     ("services/whistle/service.py", "self.photos.drop"),
     ("services/whistle/store/whistles.py", "self.drop"),
 }
@@ -316,6 +321,38 @@ def test_what_is_due_is_found_with_the_moment_itself(rows):
         rows.insert_one({"_id": n, "due": NOW + timedelta(milliseconds=n - 2)})
     rows.insert_one({"_id": "never"})
     assert [row["_id"] for row in rows.find({"due": {"$lte": NOW}}).sort("due", 1).limit(100)] == [0, 1, 2]
+
+
+def test_all_rows_of_a_question_are_deleted_and_no_others(rows):
+    made = [{"_id": n, "person": "ab"[n % 2], "began_at": NOW + timedelta(minutes=n)} for n in range(6)]
+    rows.bulk_write([InsertOne(row) for row in made])
+    asked = {"person": "a", "began_at": {"$lte": NOW + timedelta(minutes=2)}}
+    assert (rows.delete_many(asked).deleted_count, rows.delete_many(asked).deleted_count) == (2, 0)
+    assert rows.delete_many({"_id": {"$in": [1, 3, 99]}, "person": "b"}).deleted_count == 2
+    assert sorted(row["_id"] for row in rows.find({})) == [4, 5]
+
+
+def test_codes_are_walked_in_their_order_from_one_on(rows):
+    for code in ("110102009041", "110102009041.01", "110102009041.01.2", "110102", "110107001012"):
+        rows.insert_one({"_id": code, "district": code[:6]})
+    asked = {"_id": {"$gt": "110102", "$lt": "110102:"}, "district": "110102"}
+    found = [row["_id"] for row in rows.find(asked, batch_size=2).sort("_id", ASCENDING)]
+    assert found == ["110102009041", "110102009041.01", "110102009041.01.2"]
+
+
+def test_what_begins_alike_is_found_by_its_beginning(rows):
+    rows.create_index([("district", ASCENDING), ("unit", ASCENDING)])
+    for n, unit in enumerate(("110102009041", "110102009042", "110102010001", "110102")):
+        rows.insert_one({"_id": n, "district": "110102", "unit": unit})
+    found = rows.find({"district": "110102", "unit": {"$regex": "^110102009"}})
+    assert sorted(row["_id"] for row in found) == [0, 1]
+
+
+def test_one_of_several_codes_is_used_up_once(rows):
+    rows.insert_one({"_id": "a", "totp": {"codes": ["one", "two"], "step": 3}})
+    used = {"_id": "a", "totp.codes": "one"}, {"$pull": {"totp.codes": "one"}}
+    assert [rows.update_one(*used).matched_count for _ in "12"] == [1, 0]
+    assert rows.find_one({"_id": "a"})["totp"] == {"codes": ["two"], "step": 3}
 
 
 def test_days_are_found_between_two_ends(rows):

@@ -239,7 +239,7 @@ def test_the_page_for_people_shows_every_operation_every_fact_and_no_foreign_thi
 
 
 def test_demo_logins_are_shown_in_demo_mode_only():
-    accounts = [{"login": "demo.water", "password": "demo-only", "name": "专员", "roles": ["specialist"]}]
+    accounts = [{"login": "demo.water", "password": "demo-only", "name": "专员", "what": "水务专员"}]
     shown = a_gateway(MODE="demo", DEMO_ACCOUNTS=accounts).test_client().get("/").text
     hidden = a_gateway(MODE="production", DEMO_ACCOUNTS=accounts).test_client().get("/").text
     assert "demo-only" in shown and "demo.water" in shown

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy import topology
+from deploy.catalogue import service_class
 from shared.contracts import CONTRACTS
 
 WRITTEN = Path(__file__).with_name("topology.json")
@@ -51,6 +52,15 @@ def test_every_fact_that_is_heard_reaches_its_hearer():
     for page in CONTRACTS.values():
         for fact in page.hears:
             assert (f"{fact.service}.events", f"{page.service}.facts", f"{fact.name}.#") in bound
+
+
+@pytest.mark.parametrize("service", CONTRACTS)
+def test_every_fact_that_is_heard_has_an_ear_and_every_call_an_answer(service):
+    kind = service_class(service)
+    ears = [each for name in dir(kind) for each in getattr(getattr(kind, name), "nameko_entrypoints", ())]
+    answers = {each.of for each in ears if type(each).__name__ == "Answer"}
+    assert {each.of for each in ears if type(each).__name__ == "Hear"} == set(CONTRACTS[service].hears)
+    assert answers == set(CONTRACTS[service].calls)
 
 
 def test_services_may_configure_nothing():
