@@ -4,7 +4,7 @@ PYTHON ?= python3
 LOCAL := $(PY) -m deploy.local
 T ?= tests
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo verify parked replay drop district clock operator test test-all bench bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo verify parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ drop: venv ## 丢弃搁置的消息 / drop it, with a reason (s=, id=, because=)
 
 district: venv ## 开通一个区 / open a district (code=110105)
 	@$(LOCAL) tool deploy.district $(code)
+
+import: venv ## 导入表格 / bring a table in (file= kind=people|places|seats|rules run=1 login=xc-admin)
+	@$(LOCAL) tool deploy.tables "$(file)" $(kind) $(if $(login),--login=$(login)) $(if $(run),--run)
 
 clock: venv ## 演示时钟 / read or move the demo clock (forward=86400 speed=60)
 	@$(LOCAL) tool deploy.clock $(if $(forward),--forward=$(forward)) $(if $(speed),--speed=$(speed))
