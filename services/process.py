@@ -14,7 +14,9 @@ from eventlet.queue import Empty, Full, LightQueue
 from eventlet.semaphore import Semaphore
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from pymongo.collection import Collection
 
+from services.inserts import Inserts
 from shared.ledger import Ledger
 from shared.running import log
 from shared.service import GONE
@@ -111,6 +113,7 @@ class Process:
         self.answers: LightQueue = LightQueue()
         self.untold: LightQueue = LightQueue(2_000)
         self.told: dict[type[Ledger], dict[str, tuple[int, int]]] = {}
+        self.inserts: dict[tuple[str, ...], Inserts] = {}
         self.listening: dict[str, bool] = {}
         self.database_seen = 0.0
         # An answer that cannot be sent is dropped: its caller's patience has an end.
@@ -118,6 +121,13 @@ class Process:
         # What cannot be told stays untold in the database, where tell_untold finds it.
         eventlet.spawn(keep_on, self.untold, 100, self.tell_batch, "telling failed")
         eventlet.spawn(self.strike_on)
+
+    def insert(self, rows: list[tuple[Collection, dict]]) -> None:
+        """Insert rows one after the other, each together with what others insert into its collection just now."""
+        if rows:
+            way = tuple(collection for collection, _ in rows)
+            names = tuple(collection.name for collection in way)
+            self.inserts.setdefault(names, Inserts(way)).insert([row for _, row in rows])
 
     def answer(self, to: str, correlation: str, body: dict) -> None:
         """Have an answer sent to whoever asked."""
