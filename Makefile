@@ -48,7 +48,7 @@ replay: venv ## 重放搁置的消息 / handle it again (s=whistle, id=)
 	@$(LOCAL) tool deploy.parked replay $(s) $(id)
 
 drop: venv ## 丢弃搁置的消息 / drop it, with a reason (s=, id=, because=)
-	@$(LOCAL) tool deploy.parked drop $(s) $(id) $(if $(because),"--because=$(because)")
+	@$(LOCAL) tool deploy.parked drop $(s) $(id) $(if $(value because),'--because=$(subst ','\'',$(value because))')
 
 district: venv ## 开通一个区 / open a district (code=110105)
 	@$(LOCAL) tool deploy.district $(code)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import amqp
@@ -14,12 +15,16 @@ from eventlet.queue import Empty, Full, LightQueue
 from eventlet.semaphore import Semaphore
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from pymongo.collection import Collection
 
+from services.inserts import Inserts
 from shared.ledger import Ledger
 from shared.running import log
 from shared.service import GONE
 
 ASIDE = Semaphore(2)
+GATHER = 0.02  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed
+STRIKE = 25  # records struck in one round trip: more of them keep inserts waiting and gain nothing
 
 
 def aside(work: Callable, *args: Any) -> Any:
@@ -85,10 +90,12 @@ class Speaker:
             connection.collect()
 
 
-def keep_on(queue: LightQueue, most: int, act: Any, failed: str) -> None:
-    """Act on what comes, in batches, for ever."""
+def keep_on(queue: LightQueue, most: int, act: Any, failed: str, gather: float = 0.0) -> None:
+    """Act on what comes, in batches that are gathered for so many seconds, for ever."""
     while True:
         batch = [queue.get()]
+        if gather:
+            eventlet.sleep(gather)
         with suppress(Empty):
             while len(batch) < most:
                 batch.append(queue.get_nowait())
@@ -111,13 +118,21 @@ class Process:
         self.answers: LightQueue = LightQueue()
         self.untold: LightQueue = LightQueue(2_000)
         self.told: dict[type[Ledger], dict[str, tuple[int, int]]] = {}
+        self.inserts: dict[tuple[str, ...], Inserts] = {}
         self.listening: dict[str, bool] = {}
         self.database_seen = 0.0
         # An answer that cannot be sent is dropped: its caller's patience has an end.
         eventlet.spawn(keep_on, self.answers, 64, self.voice.say, "answers dropped")
         # What cannot be told stays untold in the database, where tell_untold finds it.
-        eventlet.spawn(keep_on, self.untold, 100, self.tell_batch, "telling failed")
+        eventlet.spawn(keep_on, self.untold, 100, self.tell_batch, "telling failed", GATHER)
         eventlet.spawn(self.strike_on)
+
+    def insert(self, rows: list[tuple[Collection, dict]]) -> None:
+        """Insert rows one after the other, each together with what others insert into its collection just now."""
+        if rows:
+            way = tuple(collection for collection, _ in rows)
+            names = tuple(collection.name for collection in way)
+            self.inserts.setdefault(names, Inserts(way)).insert([row for _, row in rows])
 
     def answer(self, to: str, correlation: str, body: dict) -> None:
         """Have an answer sent to whoever asked."""
@@ -146,13 +161,15 @@ class Process:
             self.told[ledger][key] = (before[0] if before and before[1] == first - 1 else first, last)
 
     def strike_on(self) -> None:
-        """Strike what was told, twice a second, many at once; what cannot be struck now is struck later."""
+        """Strike what was told, twice a second, some at once; what cannot be struck now is struck later."""
         while True:
             eventlet.sleep(0.5)
             for ledger in list(self.told):
                 told = self.told.pop(ledger)
                 try:
-                    ledger.strike(self.database, told)
+                    while some := dict(islice(told.items(), STRIKE)):
+                        ledger.strike(self.database, some)
+                        told = dict(islice(told.items(), STRIKE, None))
                 except Exception as error:
                     log("striking failed", count=len(told), why=type(error).__name__)
                     if len(told) < 20_000:
@@ -170,7 +187,9 @@ class Process:
     def finish(self) -> None:
         """Say what is still to be said before the process ends, two seconds at the most."""
         with eventlet.Timeout(2, False):
-            while self.answers.qsize() or self.untold.qsize() or self.told or self.voice.lock.locked():
+            eventlet.sleep(2 * GATHER)  # what is being gathered is in no queue
+            speaking = self.voice.lock, self.teller.lock
+            while self.answers.qsize() or self.untold.qsize() or self.told or any(each.locked() for each in speaking):
                 eventlet.sleep(0.02)
 
     def set_listening(self, queue: str, listens: bool) -> None:

@@ -91,12 +91,15 @@ class Narrowed:
 
 
 class Store:
-    """What every store of ours is given: the database and who is asking; its rows are narrowed to their district."""
+    """What every store of ours is given: the database and who is asking; its rows are narrowed to their district.
+
+    Whoever writes also has a ``process``: it inserts rows together with others' and tells what was saved.
+    """
 
     indexes: dict[str, list[tuple[list[tuple[str, int]], dict]]] = {}
 
-    def __init__(self, database: Database, caller: Caller, now: Callable[[], datetime], tell: Callable | None = None):
-        self.database, self.caller, self.now, self.tell = database, caller, now, tell
+    def __init__(self, database: Database, caller: Caller, now: Callable[[], datetime], process: Any = None):
+        self.database, self.caller, self.now, self.process = database, caller, now, process
 
     def rows(self, collection: str) -> Narrowed:
         """Give one collection, narrowed to the caller's district."""
@@ -112,7 +115,7 @@ class Store:
     def enter(self, district: str) -> "Store":
         """Give the same store narrowed to a district that an operator or a timer, who belong to none, names."""
         self.caller.must("district.enter")
-        return type(self)(self.database, replace(self.caller, district=district), self.now, self.tell)
+        return type(self)(self.database, replace(self.caller, district=district), self.now, self.process)
 
     @classmethod
     def prepare(cls, database: Database) -> None:
@@ -216,18 +219,18 @@ class Ledger(Store):
             entry["hash"] = head = link(key, entry)
             entries.append(entry)
             state = self.evolved(state, entry)
-        words = self.database[f"{self.collection}_words"]
+        words, first = self.database[f"{self.collection}_words"], []
         if said:
             texts = {name: word["text"] for name, word in said.items()}
             after = replace(before, refs=(*before.refs, ref), words={**before.words, ref: texts})
             shown = {"photos": {"text": texts["photos"]}} if texts.get("photos") else {}
-            words.insert_one({"_id": ref, "record": key, "district": before.district, "said": said, "at": at} | shown)
+            row = {"_id": ref, "record": key, "district": before.district, "said": said, "at": at} | shown
+            first.append((words, row))
         after = replace(after, version=entries[-1]["n"], state=state, head=head)
-        if not self.write(before, after, entries):
+        if not self.write(before, after, entries, first):
             words.delete_one({"_id": ref})
             return None
-        if self.tell:
-            self.tell(type(self), key, entries)
+        self.process.tell(type(self), key, entries)
         return after
 
     def evolved(self, state: Any, entry: dict) -> Any:
@@ -235,16 +238,18 @@ class Ledger(Store):
         said = {"words": entry["words"]["ref"]} if "words" in entry else {}
         return self.evolve(state, entry["fact"], entry["data"] | said, entry["at"], entry["actor"])
 
-    def write(self, before: Record, after: Record, entries: list[dict]) -> bool:
-        """Write the record and its entries if nobody else has since ``before``."""
+    def write(self, before: Record, after: Record, entries: list[dict], first: list[tuple[Any, dict]]) -> bool:
+        """Write the record and its entries, after the rows that come ``first``, if nobody else has since ``before``."""
         rows, key = self.database[self.collection], self.key(before.id)
         fresh = {name: getattr(after, name) for name in KEPT} | {"refs": after.refs, "state": vars(after.state)}
         fresh["untold_since"] = real_now()
         change = {"$set": fresh, "$push": {"history": {"$each": entries}}}
         try:
             if before.version:
+                self.process.insert(first)
                 return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
-            return rows.insert_one({"_id": key, "told": 0, "history": entries, **fresh}).acknowledged
+            self.process.insert([*first, (rows, {"_id": key, "told": 0, "history": entries, **fresh})])
+            return True
         except DuplicateKeyError:
             return False
 

@@ -240,7 +240,7 @@ class Records(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> Any:
         process = self.container.process
-        return self.kind(process.database, worker_ctx.data.get("caller") or TIMER, clock.now, process.tell)
+        return self.kind(process.database, worker_ctx.data.get("caller") or TIMER, clock.now, process)
 
 
 class Blobs(DependencyProvider):

@@ -81,7 +81,7 @@ class Tables(Store):
 
     def beside(self, kind: type, caller: Caller | None = None) -> Any:
         """Give another store of the same service, narrowed alike."""
-        return kind(self.database, caller or self.caller, self.now, self.tell)
+        return kind(self.database, caller or self.caller, self.now, self.process)
 
     def judged(self, rows: list[dict]) -> tuple[list[Row], Judged]:
         """Judge a table whole, beside the other work of this process."""
