@@ -266,7 +266,7 @@ def test_nothing_that_people_wrote_or_are_is_on_the_bus_in_a_log_or_in_a_history
                 )
     assert len(histories) > 15
     leaks = []
-    for name, word in words.items():
+    for name, word in ((name, word) for name, word in words.items() if word):
         leaks += [f"{name} on the bus: {line[:300]}" for line in heard if written(word, line)]
         leaks += [f"{name} in {place}" for place, text in logs.items() if written(word, text)]
         leaks += [f"{name} in the history of {place}" for place, text in histories.items() if written(word, text)]

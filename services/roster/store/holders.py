@@ -35,10 +35,18 @@ class Holders(BlankFirst, Ledger):
 
 
 class Cards(BlankFirst, Ledger):
-    """The name cards that are published, by person; withdrawing one erases its words."""
+    """The name cards that are published, by person; withdrawing one erases its words.
+
+    A card's id is ``card.<person>``: a fact's id names its service and its record, and a person's own id is that of the
+    record of their leaves.
+    """
 
     service, collection, kind, evolve = "roster", "cards", domain.Card, staticmethod(domain.evolve_card)
     erasing = "card_withdrawn"
+
+    def get(self, id: str, history: bool = False) -> Record:
+        """Find a person's card, or give a blank one."""
+        return super().get(f"card.{id.removeprefix('card.')}", history)
 
     def erase(self, person: str, change: str) -> None:
         """Erase what was published before a withdrawal."""
@@ -47,16 +55,16 @@ class Cards(BlankFirst, Ledger):
     def shown(self, record: Record) -> dict:
         said = record.words.get(record.state.words, {})
         words = {name: said.get(name) for name in ("name", "phone", "title")}
-        return {"person": record.id, "version": record.version, "hours": record.state.hours, **words}
+        person = record.id.removeprefix("card.")
+        return {"person": person, "version": record.version, "hours": record.state.hours, **words}
 
     def published(self, people: set[str]) -> dict[str, dict]:
         """Give the cards of several people; of whom nothing is published, a card that says only who."""
-        keys = [self.key(person) for person in sorted(people)]
+        keys = [self.key(f"card.{person}") for person in sorted(people)]
         rows = self.rows("cards").find({"_id": {"$in": keys}}, {"history": 0}) if keys else ()
-        found = self.with_words([self.record_of(row) for row in rows])
-        return {person: {"person": person, "version": 0, "hours": []} for person in people} | {
-            record.id: self.shown(record) for record in found
-        }
+        found = [self.shown(record) for record in self.with_words([self.record_of(row) for row in rows])]
+        blank = {person: {"person": person, "version": 0, "hours": []} for person in people}
+        return blank | {card["person"]: card for card in found}
 
 
 class Staff(Store):
