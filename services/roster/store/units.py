@@ -132,7 +132,7 @@ class Tree(Store):
             row = {"_id": record.id, **fresh, "path": [*above["path"], above["code"]]}
             with suppress(DuplicateKeyError):  # heard of already, or by a worker before this one
                 self.rows("units_now").insert_one(row)
-                return row
+                return row | {"district": self.caller.district}
         asked = {"_id": record.id, "version": {"$lt": record.version}}
         if not self.rows("units_now").update_one(asked, {"$set": fresh}).matched_count and state.unit:
             with suppress(DuplicateKeyError):
