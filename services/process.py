@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import amqp
 import eventlet
 import pymongo
-from eventlet import tpool
+from eventlet import GreenPool, tpool
 from eventlet.queue import Empty, Full, LightQueue
 from eventlet.semaphore import Semaphore
 from kombu import Connection
@@ -31,6 +32,11 @@ def aside(work: Callable, *args: Any) -> Any:
     """Do work that holds the processor in a thread of its own, two at once at most, while others go on."""
     with ASIDE:
         return tpool.execute(work, *args)
+
+
+def each_aside(work: Callable, things: Iterable[Any]) -> list:
+    """Do the same work for each thing, two at once, while whoever else wants something done aside has their turn."""
+    return list(GreenPool(2).imap(partial(aside, work), things))
 
 
 class Speaker:

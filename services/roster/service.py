@@ -276,7 +276,9 @@ class RosterService:
 
     @on(roster.unit_founded)
     def unit_founded(self, fact):
-        self.tree.put(self.changed.get(fact["subject"]))
+        # As a rule whoever founded it has copied it by now: a table has thousands of them.
+        if not self.tree.has(fact["data"]["unit"], int(fact["id"].rpartition("/")[2])):
+            self.tree.put(self.changed.get(fact["subject"]))
 
     @on(roster.unit_changed)
     def unit_changed(self, fact):

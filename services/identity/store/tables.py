@@ -14,7 +14,7 @@ from services.identity.store.accounts import Accounts
 from services.identity.store.people import People
 from services.identity.store.places import Places
 from services.identity.store.security import Security
-from services.process import aside
+from services.process import each_aside
 from services.tables.domain import TRIED, Row, refused, twins
 from services.tables.store import Tables
 from shared.contracts.rows import KINDS, person_of
@@ -132,7 +132,18 @@ class PeopleTables(Tables):
         asked = {"_id": {"$in": logins}, "district": self.caller.district, "hash": None}
         self.wide("accounts").delete_many(asked)
 
-    def carry_out(self, table: str, row: Row) -> None:
+    def ahead(self, rows: list[Row]) -> dict[str, str]:
+        """Hash the initial passwords of those who are not in yet, two at once: ``{login: hash}``."""
+        people = self.beside(People)
+        wanted = {domain.normal_login(row.values["login"]): row.values["password"] for row in rows}
+        accounts = self.rows("accounts").find({"_id": {"$in": sorted(wanted)}}, {"person": 1})
+        persons = {row["_id"]: row["person"] for row in accounts}
+        asked = {"_id": {"$in": sorted(map(people.key, persons.values()))}}
+        there = {row["id"] for row in people.rows("people").find(asked, {"id": 1})}
+        fresh = [login for login in persons if wanted[login] and persons[login] not in there]
+        return dict(zip(fresh, each_aside(tokens.hashed, [wanted[login] for login in fresh]), strict=True))
+
+    def carry_out(self, table: str, row: Row, known: dict[str, str]) -> None:
         """Let one person in, or move them; a row that was carried out finds nothing more to do."""
         values, login = row.values, domain.normal_login(row.values["login"])
         people, accounts = self.beside(People), self.beside(Accounts)
@@ -143,8 +154,8 @@ class PeopleTables(Tables):
         try:
             record = people.get(account["person"])
         except NotFound:
-            if values["password"]:
-                accounts.set_password(account["person"], aside(tokens.hashed, values["password"]), must_change=True)
+            if login in known:
+                accounts.set_password(account["person"], known[login], must_change=True)
             people.begin(account["person"], domain.admit, **self.admission(values, login, place))
             self.beside(Security).write("admitted", whom=account["person"], about=f"table {table}")
             return

@@ -99,16 +99,22 @@ class PlaceTables(Tables):
         path = [*above["path"], above["code"]] if change["parent"] else unit["path"]
         return "changed", unit | happened.data["unit"] | {"path": path}
 
-    def carry_out(self, table: str, row: Row) -> None:
+    def ahead(self, rows: list[Row]) -> dict[str, dict]:
+        """Ask for the units that the next rows name, with the way to each."""
+        tree, named = self.beside(Tree), {row.values[name] for row in rows for name in ("code", "parent")}
+        found = tree.several(sorted(named))
+        return {code: tree.find_way(code) if unit["path"] is None else unit for code, unit in found.items()}
+
+    def carry_out(self, table: str, row: Row, known: dict[str, dict]) -> None:
         """Found one place or change it, and copy it into the tree as it is now."""
         tree, units, values = self.beside(Tree), self.beside(Units), row.values
-        unit, above = tree.find(values["code"]), tree.find(values["parent"])
+        unit, above = known.get(values["code"]), known.get(values["parent"])
         if unit is None:
-            founded = units.change(values["code"], unit_rules.found, above=above, taken=None, **founding(values))
-            tree.put(founded)
+            record = units.found(above=above, taken=None, **founding(values))
+            known[values["code"]] = tree.put(record, above)
         elif change := changing(values, unit):
             change |= {"row": unit, "above": above if change["parent"] else None, "change": id_of(table, row)}
-            tree.put(units.change(values["code"], unit_rules.change_unit, **change))
+            known[values["code"]] = tree.put(units.change(values["code"], unit_rules.change_unit, **change))
 
     def export(self, limit: int, after: str | None) -> dict:
         """Give a page of the places below the caller's unit that are open today, by their codes."""
@@ -232,13 +238,16 @@ class SeatTables(Tables):
         """Give who somebody is, and the way to the unit where they work."""
         return {"who": who, "path": units[who["unit"]]["path"] if who and who["unit"] in units else []}
 
-    def carry_out(self, table: str, row: Row) -> None:
+    def ahead(self, rows: list[Row]) -> set[str]:
+        """Ask for the departments that there are."""
+        return self.beside(Departments).known()
+
+    def carry_out(self, table: str, row: Row, known: set[str]) -> None:
         """Appoint somebody, or end their term, and publish their card."""
         values, person = row.values, self.person(row.values["login"])
         seats, cards, staff, tree = (self.beside(kind) for kind in (Seats, Cards, Staff, Tree))
         id, unit = seat_rules.seat_id(values["post"], values["unit"]), tree.row(values["unit"])
-        who, known = staff.find(person), self.beside(Departments).known()
-        seat = seats.get(id)
+        who, seat = staff.find(person), seats.get(id)
         decide, order = self.deciding(seat.state, values, id_of(table, row), unit, known, who)
         if decide:
             seats.change(id, decide, **order)
@@ -318,7 +327,11 @@ class RuleTables(Tables):
                 errors += refused(self.kind, row, refusal, self.columns, self.usual)
         return outcomes, errors
 
-    def carry_out(self, table: str, row: Row) -> None:
+    def ahead(self, rows: list[Row]) -> dict:
+        """Ask for what every rule is judged by."""
+        return self.order()
+
+    def carry_out(self, table: str, row: Row, known: dict) -> None:
         """Set one rule, unless it stands as it is."""
         rules, values = self.beside(Rules), row.values
         try:
@@ -326,7 +339,7 @@ class RuleTables(Tables):
                 return
         except NotFound:
             pass  # a rule that there never was
-        rules.set(version=None, change=id_of(table, row), **values, **self.order())
+        rules.set(version=None, change=id_of(table, row), **values, **known)
 
     def export(self, limit: int, after: str | None) -> dict:
         """Give a page of the rules that stand, by category and unit."""

@@ -20,6 +20,12 @@ class Units(BlankFirst, Ledger):
 
     service, collection, kind, evolve = "roster", "units", domain.Unit, staticmethod(domain.evolve)
 
+    def found(self, code: str, **order) -> Record:
+        """Found a unit of which there should be no record yet, in one write; where there is one, as any change."""
+        blank = Record(code, self.caller.district, 0, self.kind())
+        happened = list(domain.found(blank.state, caller=self.caller, now=self.now(), code=code, **order))
+        return self.record(blank, happened) or self.change(code, domain.found, code=code, **order)
+
 
 class Tree(Store):
     """Every unit of a district as it is now, with the way to it: copied from what is told, as often as it is told."""
@@ -105,26 +111,41 @@ class Tree(Store):
             if any(each["code"] != 11000 for each in error.details["writeErrors"]):
                 raise
 
-    def put(self, record: Record) -> dict:
-        """Copy a unit as its record says, unless what we have is newer; gives the row."""
+    def has(self, unit: dict, version: int) -> bool:
+        """Say, by one question, whether a unit is here as it was told, or newer, with the way to it as it is now."""
+        found = self.several([unit["code"], unit["parent"]])
+        row, above = found.get(unit["code"]), found.get(unit["parent"])
+        if not row or not above or row["version"] < version:
+            return False
+        return (row["parent"], row["path"]) == (above["code"], [*(above["path"] or []), above["code"]])
+
+    def put(self, record: Record, above: dict | None = None) -> dict:
+        """Copy a unit as its record says, unless what we have is newer; gives the row.
+
+        ``above`` is what it hangs on, where it was founded just now: nothing hangs on it yet, so that the way to it
+        can be written with it, in one write.
+        """
         state = record.state
         fresh = dict(state.unit) | {"settings": state.settings, "pilot_settings": state.pilot_settings}
         fresh["version"] = record.version
+        if above and record.version == 1:
+            row = {"_id": record.id, **fresh, "path": [*above["path"], above["code"]]}
+            with suppress(DuplicateKeyError):  # heard of already, or by a worker before this one
+                self.rows("units_now").insert_one(row)
+                return row | {"district": self.caller.district}
         asked = {"_id": record.id, "version": {"$lt": record.version}}
         if not self.rows("units_now").update_one(asked, {"$set": fresh}).matched_count and state.unit:
             with suppress(DuplicateKeyError):
                 self.rows("units_now").insert_one({"_id": record.id, **fresh, "path": None})
-        self.find_way(record.id)
-        return self.row(record.id)
+        return self.find_way(record.id)
 
-    def find_way(self, code: str) -> None:
-        """Write down the way to a unit anew, and to all below it where it is another one."""
-        row = self.find(code)
-        if not row:
-            return
+    def find_way(self, code: str) -> dict:
+        """Write down the way to a unit anew, and to all below it where it is another one; gives the row."""
+        row = self.row(code)
         above = self.find(row["parent"]) if row["parent"] else None
         path = [*(above["path"] or []), above["code"]] if above else [each for each in [row["parent"]] if each]
         if row["path"] != path:
             self.rows("units_now").update_one({"_id": code}, {"$set": {"path": path}})
             for child in self.children(code):
                 self.find_way(child["code"])
+        return row | {"path": path}
