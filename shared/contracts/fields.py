@@ -9,6 +9,10 @@ from marshmallow import fields, validate
 from shared.rules import codes
 from shared.rules.days import iso
 
+# Empty where a person of the city belongs to no district, unit or department.
+DISTRICT_OR_NONE = re.compile("^(|[1-9][0-9]{5})$")
+UNIT_OR_NONE = re.compile("^(|[1-9][0-9]{5}|[1-9][0-9]{11})$")
+DEPARTMENT_OR_NONE = re.compile("^(|(?!all$)[a-z][a-z0-9]{1,23})$")
 # A district's own codes go on below the community's twelve digits: compound, building, entrance, a segment each.
 ANYWHERE = re.compile("^([1-9][0-9]{5}|[1-9][0-9]{11}([.][0-9A-Za-z]{1,8}){0,3})$")
 # A mainland mobile, or a fixed line with its area code, or one of the short public numbers.

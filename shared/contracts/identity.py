@@ -100,20 +100,20 @@ class Admit(Order):
     """
 
     id = own.an_id(required=True)
-    district = own.code(own.codes.DISTRICT_OR_NONE, required=True)
+    district = own.code(own.DISTRICT_OR_NONE, required=True)
     login = own.text(64, required=True)
     name = own.text(40, required=True)
     password = password(load_default=None, allow_none=True)
     roles = role_list()
-    unit = own.code(own.codes.UNIT_OR_NONE, required=True)
-    department = own.code(own.codes.DEPARTMENT_OR_NONE, load_default="")
+    unit = own.code(own.UNIT_OR_NONE, required=True)
+    department = own.code(own.DEPARTMENT_OR_NONE, load_default="")
     phone = own.phone(load_default=None, allow_none=True)
 
 
 class ListPeople(Order):
     role = own.one_of(ROLE_NAMES, load_default=None, allow_none=True)
     unit = own.code(own.codes.UNIT, load_default=None, allow_none=True)
-    department = own.code(own.codes.DEPARTMENT_OR_NONE, load_default=None, allow_none=True)
+    department = own.code(own.DEPARTMENT_OR_NONE, load_default=None, allow_none=True)
     active = fields.Boolean(load_default=None, allow_none=True)
     login = own.text(64, least=0, load_default=None, allow_none=True, metadata={"description": "begins with"})
     limit = own.limit()
@@ -134,8 +134,8 @@ class Move(Order):
     id = own.an_id(required=True, metadata={"description": "the person"})
     move = own.an_id(required=True, metadata={"description": "UUID of this move, chosen by the client"})
     roles = role_list()
-    unit = own.code(own.codes.UNIT_OR_NONE, required=True)
-    department = own.code(own.codes.DEPARTMENT_OR_NONE, load_default="")
+    unit = own.code(own.UNIT_OR_NONE, required=True)
+    department = own.code(own.DEPARTMENT_OR_NONE, load_default="")
 
 
 class Suspend(Order):
@@ -180,7 +180,7 @@ class Note(Order):
     """What the gateway saw: somebody was refused, or took a table out."""
 
     what = own.one_of(("refused", "exported"), required=True)
-    district = own.code(own.codes.DISTRICT_OR_NONE, required=True)
+    district = own.code(own.DISTRICT_OR_NONE, required=True)
     who = fields.String(required=True, validate=validate.Length(max=64))
     role = fields.String(load_default="", validate=validate.Length(max=40))
     address = fields.String(load_default="", validate=validate.Length(max=64))

@@ -142,11 +142,11 @@ class PersonRow(Order):
         validate=own.some(1, 5),
     )  # fmt: skip
     unit = column(
-        own.code, own.codes.UNIT_OR_NONE, title="单位编码", also=("单位",), example="110102009041",
+        own.code, own.UNIT_OR_NONE, title="单位编码", also=("单位",), example="110102009041",
         hint="区 6 位,街道或社区 12 位 / 6 or 12 digits", load_default="",
     )  # fmt: skip
     department = column(
-        own.code, own.codes.DEPARTMENT_OR_NONE, title="部门编码", also=("部门",), example="",
+        own.code, own.DEPARTMENT_OR_NONE, title="部门编码", also=("部门",), example="",
         hint="专员和部门负责人填写 / for specialists and leads", load_default="",
     )  # fmt: skip
     phone = column(

@@ -6,10 +6,6 @@ import re
 # for statistical divisions); the six digits are GB/T 2260.
 DISTRICT = re.compile("^[1-9][0-9]{5}$")
 DIVISION = re.compile("^[1-9][0-9]{11}$")
-# Empty where a person of the city belongs to no district, unit or department.
-DISTRICT_OR_NONE = re.compile("^(|[1-9][0-9]{5})$")
-UNIT_OR_NONE = re.compile("^(|[1-9][0-9]{5}|[1-9][0-9]{11})$")
-DEPARTMENT_OR_NONE = re.compile("^(|(?!all$)[a-z][a-z0-9]{1,23})$")
 UNIT = re.compile("^([0-9]{6}|[0-9]{12})$")
 EVENT = re.compile("^[0-9]{4,6}$")  # GB/T 30428.2, with a district's own extensions
 DEPARTMENT = re.compile("^(?!all$)[a-z][a-z0-9]{1,23}$")  # a fact for all of them is told to `all`

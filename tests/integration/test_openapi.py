@@ -14,6 +14,7 @@ from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi import checks as openapi
 
 from shared.contracts.permissions import ROLES
+from shared.contracts.rows import person_of
 from tests.make import Client, a_blow, eventually, fresh
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
@@ -184,6 +185,130 @@ def test_whatever_is_asked_by_this_role_is_answered_as_published(stage, publishe
 @pytest.mark.parametrize("role", ["nobody", *PEOPLE, "operator"])
 def test_whatever_is_asked_by_this_role_by_chance_is_answered_as_published(stage, published, role):
     tried(stage, published, role, most=30, by_chance=True)
+
+
+def roster_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the tree, its seats and the catalogue, in an order that makes sense."""
+    admin, here = stage.clients["district"], stage.community
+    street, compound, since = here[:9] + "000", f"{here}.01", "2018-01-15"
+    rows = admin.get("/v1/units", params={"under": street, "level": "community"}).json()["items"]
+    other = next(row["code"] for row in rows if row["code"] != here)
+    free = next(code for n in range(300, 390) if (code := f"{here[:9]}{n}") not in {row["code"] for row in rows})
+    person, next_one, head = (stage.admit(role)[1] for role in ("specialist", "specialist", "secretary"))
+    seat, term, absence = f"chengguan@{here}", fresh(), fresh()
+
+    def post(path: str, **order):
+        # Facts about people who were let in a moment ago may still be on their way.
+        return lambda: eventually(lambda: (made := admin.post(path, order)).status_code < 400 and made, 10)
+
+    def change() -> dict:
+        return {"change": fresh()}
+
+    def get(path: str, **asked):
+        return lambda: admin.get(path, params=asked)
+
+    place = {"parent": here, "level": "compound", "type": "小区", "name": "一区", "since": since}
+    rule = {"category": "0101", "unit": here}
+    return {
+        "roster.found": post("/v1/units", code=compound, **place),
+        "roster.change_unit": post(f"/v1/units/{compound}/changes", name="一小区", **change()),
+        "roster.mark": post(f"/v1/units/{here}/marks", pilot="试点社区", **change()),
+        "roster.set_settings": post(f"/v1/units/{here}/settings", settings={"report_within": 80}, **change()),
+        "roster.settings": get(f"/v1/units/{here}/settings"),
+        "roster.units": get("/v1/units", limit=3),
+        "roster.unit": get(f"/v1/units/{compound}"),
+        "roster.unit_trace": get(f"/v1/units/{compound}/history"),
+        "roster.split": post(
+            f"/v1/units/{here}/splits", new=free, name="新社区", places=[compound], since=since, **change()
+        ),
+        "roster.set_department": post("/v1/departments", code="ranqi", name="燃气集团", kind="utility", **change()),
+        "roster.departments": get("/v1/departments"),
+        "roster.set_team": post(
+            "/v1/teams", id=fresh(), department="chengguan", unit=street, name="综合执法队", **change()
+        ),
+        "roster.teams": get("/v1/teams"),
+        "roster.publish_card": post(f"/v1/holders/{person}/card", name="试验员", phone="010-66551234", **change()),
+        "roster.appoint": post(f"/v1/seats/{seat}/terms", term=term, person=person, since=since),
+        "roster.seats": get("/v1/seats", unit=here),
+        "roster.seat": get(f"/v1/seats/{seat}"),
+        "roster.seat_trace": get(f"/v1/seats/{seat}/history"),
+        "roster.take_leave": post(
+            f"/v1/holders/{person}/leaves", absence=absence, since="2031-01-01", until="2031-01-09", substitute=next_one
+        ),
+        "roster.end_leave": post(f"/v1/holders/{person}/returns", absence=absence, back="2031-01-05", **change()),
+        "roster.holder": get(f"/v1/holders/{person}"),
+        "roster.station": get(f"/v1/stations/{here}"),
+        "roster.sheet": get(f"/v1/stations/{here}/sheet"),
+        "roster.gaps": get("/v1/gaps", limit=3),
+        "roster.hand_over": post(
+            f"/v1/seats/{seat}/handovers", term=fresh(), person=next_one, since="2031-06-01", **change()
+        ),
+        "roster.end_term": post(
+            f"/v1/seats/head@{here}/departures",
+            term=appointed(admin, f"head@{here}", head, since), until="2031-01-01", **change(),
+        ),
+        "roster.withdraw_card": post(f"/v1/holders/{person}/card/withdrawals", **change()),
+        "roster.categories": get("/v1/categories", limit=3),
+        "roster.set_category": post("/v1/categories", code="010101", name="阳台外扩", **change()),
+        "roster.set_rule": post("/v1/rules", lead="chengguan", **rule, **change()),
+        "roster.rules": get("/v1/rules"),
+        "whistle.responsible": lambda: eventually(
+            lambda: (made := admin.get("/v1/responsible", params=rule)).status_code == 200 and made, 10
+        ),
+        "whistle.open_work": get("/v1/open-whistles", department="chengguan", community=here),
+        "roster.remove_rule": post("/v1/rules/removals", **rule, **change()),
+        "roster.merge": post(f"/v1/units/{other}/mergers", communities=[free], since=since, **change()),
+        "roster.close": lambda: eventually(lambda: closed(admin, f"{here}.09", here, since), 10),
+    }  # fmt: skip
+
+
+def appointed(admin: Client, seat: str, person: str, since: str) -> str:
+    """Appoint somebody, as soon as the roster has heard of them; gives the term."""
+    term = fresh()
+    order = {"term": term, "person": person, "since": since}
+    eventually(lambda: admin.post(f"/v1/seats/{seat}/terms", order).status_code == 201, 10)
+    return term
+
+
+def closed(admin: Client, code: str, parent: str, since: str):
+    """Found a compound and close it again."""
+    order = {"code": code, "parent": parent, "level": "compound", "type": "小区", "name": "九区", "since": since}
+    admin.post("/v1/units", order)
+    made = admin.post(f"/v1/units/{code}/closures", {"change": fresh(), "until": "2019-01-01"})
+    return made.status_code < 400 and made
+
+
+def table_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the tables: a template, brought in, carried out, taken out again."""
+    admin, here, good = stage.clients["district"], stage.community, {}
+    tables = {
+        "people": f"登录名,姓名,角色,单位编码\nt-{fresh()[:8]},试验员,resident,{here}\n",
+        "places": f"编码,上级编码,类型,名称,启用日\n{here}.77,{here},小区,七区,2018-01-15\n",
+        "seats": None,
+        "rules": f"类别,地点,主办\n0102,{here},chengguan\n",
+    }
+    login = f"t-{fresh()[:8]}"
+    order = {"id": person_of(DISTRICT, login), "district": DISTRICT, "login": login, "name": "试验员"}
+    order |= {"password": f"口令{fresh()}", "roles": ["specialist"], "unit": DISTRICT, "department": "zhujian"}
+    assert admin.post("/v1/people", order).status_code == 201
+    tables["seats"] = f"岗位,社区或楼编码,登录名,姓名,电话,起\nzhujian,{here},{login},试验员,010-66551234,2018-01-15\n"
+    for kind, text in tables.items():
+        service, id = "identity" if kind == "people" else "roster", fresh()
+
+        def check(kind=kind, text=text, id=id):
+            return admin.session.post(
+                f"{admin.url}/v1/tables/{kind}?id={id}", text.encode(), headers={"Content-Type": "text/csv"}, timeout=30
+            )
+
+        good |= {
+            f"tables.check_{kind}": check,
+            f"{service}.import_{kind}": lambda kind=kind, id=id: admin.post(f"/v1/tables/{kind}/{id}/runs"),
+            f"{service}.{kind}_table": lambda kind=kind, id=id: admin.get(f"/v1/tables/{kind}/{id}"),
+            f"tables.template_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}/template.xlsx"),
+            f"tables.csv_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.csv"),
+            f"tables.xlsx_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.xlsx"),
+        }
+    return good
 
 
 def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sign_in):
