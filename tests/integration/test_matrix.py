@@ -1,0 +1,129 @@
+"""The role matrix: every route and every call as every role, with and without its district's adjustment.
+
+Routes are enumerated from the application's own table, so that a new one is covered by itself. What is wrong is
+collected, and shown whole.
+"""
+
+import json
+import uuid
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+
+from shared.caller import Caller
+from shared.contracts import CONTRACTS
+from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES, ROLES, may
+from shared.errors import Forbidden, Unauthenticated
+from shared.service import Answer, Came
+from tests.make_gateway import COMMUNITY, XICHENG, FakeBus, a_gateway, a_token
+
+NOBODY = "nobody"
+OF_NO_DISTRICT = ("operator", "city_observer")
+IN_PATH = {"code": COMMUNITY, "community": COMMUNITY, "digest": "0" * 64, "kind": "places"}
+CALLS = [call for page in CONTRACTS.values() for call in page.calls]
+
+
+@pytest.fixture(scope="module")
+def bus():
+    return FakeBus()
+
+
+@pytest.fixture(scope="module")
+def app(bus):
+    return a_gateway(bus)
+
+
+def routes(app):
+    """Give each rule and method of the application with its view, and an address that fits."""
+    for rule in app.url_map.iter_rules():
+        values = {name: IN_PATH.get(name, str(uuid.uuid4())) for name in rule.arguments}
+        with app.test_request_context():
+            path = app.url_map.bind("localhost").build(rule.endpoint, values)
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, rule.rule, path, app.view_functions[rule.endpoint]
+
+
+def adjustments(permission):
+    return ((),) if permission is None else ((), (f"+{permission}",), (f"-{permission}",))
+
+
+def table_of(wrong: list[tuple]) -> str:
+    return f"{len(wrong)} wrong:\n" + "\n".join(" | ".join(map(str, cell)) for cell in wrong)
+
+
+def test_every_view_says_what_it_needs(app):
+    wrong = []
+    for method, rule, _, view in routes(app):
+        needs, public, row = view.needs, view.public, getattr(view, "row", None)
+        if bool(needs) == bool(public) or (needs and needs not in PERMISSIONS) or (row and row.call.needs != needs):
+            wrong.append((method, rule, needs, public))
+    assert not wrong, table_of(wrong)
+
+
+def test_the_gateway_lets_through_as_the_table_says(app, bus):
+    wrong, tried, client = [], 0, app.test_client()
+    for (method, rule, path, view), role in product(list(routes(app)), (NOBODY, *ROLE_NAMES)):
+        # The stream has no end; its HEAD passes the same guard.
+        verb = "HEAD" if view.needs == "stream.listen" else method
+        example = view.row.example if hasattr(view, "row") and method == "POST" else None
+        for adjusted in adjustments(view.needs) if role != NOBODY else ((),):
+            headers = {}
+            if role != NOBODY:
+                place = {"district": "", "unit": ""} if role in OF_NO_DISTRICT else {"district": XICHENG}
+                headers["Authorization"] = f"Bearer {a_token((role,), adjusted=list(adjusted), **place)}"
+            before = len(bus.asked)
+            answer = client.open(path, method=verb, headers=headers, json=example)
+            asked, status = len(bus.asked) - before, answer.status_code
+            names_it = verb == "HEAD" or f"({view.needs})".encode() in answer.get_data()
+            answer.close()
+            tried += 1
+            if view.public:
+                good, expected = status not in (401, 403), "open"
+            elif role == NOBODY:
+                good, expected = status == 401 and not asked, "401"
+            elif may((role,), view.needs, adjusted):
+                good, expected = status != 401 and not (status == 403 and names_it), "through"
+            else:
+                good, expected = status == 403 and names_it and not asked, "403"
+            if not good:
+                wrong.append((method, rule, view.needs, role, *adjusted, f"{status}, not {expected}, asked {asked}"))
+    print(f"{tried} requests")
+    assert not wrong, table_of(wrong)
+    assert tried > 3000
+
+
+def heard(call, user_id, caller):
+    """Have a service's side read one order; gives what it refuses with, or nothing where the call is for them."""
+    message = SimpleNamespace(
+        body=json.dumps({"no such": "order"}), headers=caller.headers(), properties={"user_id": user_id}
+    )
+    try:
+        Answer.read(SimpleNamespace(of=call), Came(message, call.name, lambda: None))
+    except (Forbidden, Unauthenticated) as refusal:
+        return refusal
+    except Exception:  # permitted, and then the order is no good
+        return None
+    return None
+
+
+def test_each_service_judges_as_the_table_says():
+    wrong, tried = [], 0
+    for call, role in product(CALLS, ("", "no-such-role", *ROLES)):
+        for adjusted in adjustments(call.needs):
+            caller = Caller(XICHENG, str(uuid.uuid4()), (role,) if role else (), COMMUNITY, adjusted=adjusted)
+            may_do = call.needs is None or may(caller.roles, call.needs, adjusted)
+            plugin_may = call.needs is None or call.needs in ROLES["plugin"]
+            for user_id, expected in (
+                ("gateway", None if may_do else Forbidden),
+                ("plugin-110102-water", None if plugin_may else Forbidden),  # whatever its headers say
+                ("figures", Unauthenticated),
+                (None, Unauthenticated),
+            ):
+                found, tried = heard(call, user_id, caller), tried + 1
+                named = expected is not Forbidden or f"({call.needs})" in str(found)
+                if type(found) is not (expected or type(None)) or not named:
+                    wrong.append((call.service, call.name, call.needs, role, *adjusted, user_id, repr(found)))
+    print(f"{tried} messages")
+    assert not wrong, table_of(wrong)
+    assert tried > 10000
