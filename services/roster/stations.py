@@ -4,7 +4,7 @@ from services.roster.domain.districts import CITY
 from services.roster.domain.periods import covers
 from services.roster.domain.seats import HEAD, SITS, STEWARD, post_and_unit, seat_id, term_at, who_answers
 from services.roster.domain.units import inherited
-from shared.errors import Invalid
+from shared.errors import Invalid, NotFound
 from shared.ledger import Record
 from shared.rules.days import day_of
 
@@ -201,6 +201,8 @@ class Stations:
 
     def holder(self, person: str) -> dict:
         """Give what somebody holds, when they are away, and what is published of them."""
+        if not self.of.staff.find(person):
+            raise NotFound(f"本区没有这个人({person}) / No such person in this district ({person})")
         record, card = self.of.away.get(person), self.of.cards.get(person)
         return {
             "person": person,

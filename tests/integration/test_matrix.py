@@ -16,6 +16,7 @@ from shared.contracts import CONTRACTS
 from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES, ROLES, may
 from shared.errors import Forbidden, Unauthenticated
 from shared.service import Answer, Came
+from tests.make import SIJIYUAN
 from tests.make_gateway import COMMUNITY, XICHENG, FakeBus, a_gateway, a_token
 
 NOBODY = "nobody"
@@ -127,3 +128,110 @@ def test_each_service_judges_as_the_table_says():
     print(f"{tried} messages")
     assert not wrong, table_of(wrong)
     assert tried > 10000
+
+
+# -- where: on the running platform -------------------------------------------------------------------------------
+
+DOORS = {
+    "xc-res": "resident", "wmy-l": "steward", "wmy-w": "worker", "wmy": "secretary", "xc-cg": "specialist",
+    "xc-cgl": "lead", "zll": "street", "xc-admin": "district", "xc-look": "observer", "city": "city_observer",
+    "operator": "operator",
+}  # fmt: skip
+OF_ONE_UNIT = ("resident", "steward", "worker", "secretary", "street")
+OWN, NEIGHBOUR, ABROAD = COMMUNITY, "110102010002", SIJIYUAN
+# These would end the session that asks, open a district, move everybody's clock or refuse a whole district's tokens.
+NOT_ASKED = {
+    "sign_out",
+    "end_session",
+    "change_password",
+    "begin_totp",
+    "confirm_totp",
+    "drop_totp",
+    "renew",
+    "sign_in",
+}
+NOT_ASKED |= {"open_district", "move_clock", "adjust", "change_settings", "begin_oidc", "finish_oidc", "clock"}
+# Orders that name no unit and nobody: they are about the caller's own district, wherever the other codes point.
+ABOUT_ONES_OWN = {"set_department", "set_category", "change_settings", "me", "sessions"}
+
+
+def order_at(view, place: str, things: dict[str, str]) -> tuple[str, dict]:
+    """Give a row's path and its example order, moved to a place and to the things that are there."""
+    row, kind = view.row, view.row.path.strip("/").partition("/")[0]
+    path = row.path
+    for name in row.in_path:
+        here = {
+            "code": place,
+            "community": place,
+            "person": things["people"],
+            "id": things.get(kind, str(uuid.uuid4())),
+        }
+        path = path.replace(f"<{name}>", here[name])
+    text = json.dumps(row.example).replace(OWN[:9], place[:9]).replace(OWN[9:], place[9:])
+    order = json.loads(text.replace(XICHENG, place[:6]))
+    for name, value in order.items():
+        if (
+            name in ("term", "change", "report", "settlement", "erasure", "absence", "move", "suspension", "resumption")
+            or name == "id"
+            and isinstance(value, str)
+            and len(value) == 36
+        ):
+            order[name] = str(uuid.uuid4())
+        elif name == "person":
+            order[name] = things["people"]
+    return path, order
+
+
+def is_outside(role: str, place: str, name: str) -> bool:
+    """Say whether an order that a role may give elsewhere must not be carried out there."""
+    return (place == ABROAD or role in OF_ONE_UNIT) and name not in ABOUT_ONES_OWN
+
+
+def seen_by(admin) -> list[list[dict]]:
+    """Give all that a district shows of itself."""
+    asked = [
+        "/v1/units?under=110107001012",
+        "/v1/seats?limit=1000",
+        "/v1/whistles",
+        "/v1/people?limit=200",
+        "/v1/rules",
+    ]
+    return [admin.get(path).json()["items"] for path in (*asked, "/v1/departments", "/v1/teams", "/v1/categories")]
+
+
+def test_nobody_reaches_past_their_district_or_acts_past_their_unit(platform, url, sign_in, app):
+    rows = [(method, view) for method, _, _, view in routes(app) if getattr(view, "row", None)]
+    rows = [(method, view) for method, view in rows if view.row.call.name not in NOT_ASKED and view.needs]
+    sjy, theirs = sign_in("sjy"), sign_in("sjs-admin")
+    # Somebody to act upon whom nobody else needs.
+    id, admin = str(uuid.uuid4()), sign_in("xc-admin")
+    order = {"id": id, "district": XICHENG, "login": f"m-{id[:13]}", "name": "试验员", "password": f"口令{id}"}
+    order |= {"roles": ["worker"], "unit": NEIGHBOUR}
+    assert admin.post("/v1/people", order).status_code == 201
+    abroad = {"people": sjy.get("/v1/me").json()["id"], "seats": f"head@{ABROAD}"}
+    abroad["whistles"] = sjy.blow(community=ABROAD)["id"]
+    nearby = {"people": id, "seats": f"head@{NEIGHBOUR}"}
+    before, wrong, tried = seen_by(theirs), [], 0
+    for login, role in DOORS.items():
+        client = sign_in(login)
+        for (method, view), (place, things) in product(rows, ((ABROAD, abroad), (NEIGHBOUR, nearby))):
+            path, order = order_at(view, place, things)
+            name, tried = view.row.call.name, tried + 1
+            answer = client.session.request(
+                method, f"{url}/v1{path}", json=order if method == "POST" else None, timeout=30
+            )
+            cell, status = (role, method, path, place), answer.status_code
+            if not may((role,), view.needs):
+                if status != 403 or f"({view.needs})" not in answer.text:
+                    wrong.append((*cell, status, "the permission is lacking"))
+            elif status == 403 and f"({view.needs})" in answer.text:
+                wrong.append((*cell, status, "the permission is there"))
+            elif status >= 500:
+                wrong.append((*cell, status, answer.text[:200]))
+            elif place == ABROAD and status < 300 and view.row.in_path:
+                wrong.append((*cell, status, "another district's thing"))
+            elif method == "POST" and status < 300 and is_outside(role, place, name):
+                wrong.append((*cell, status, "outside of their unit"))
+    assert not wrong, table_of(wrong)
+    assert seen_by(theirs) == before, "something in another district has changed"
+    assert tried > 1_000
