@@ -15,7 +15,7 @@ from shared.running import clock, real_now
 from tests.fault.belfry import DISTRICT
 from tests.fault.bell.contract import fired, hung
 from tests.fault.bell.store import Deadlines
-from tests.make import eventually, fresh
+from tests.make import Mute, eventually, fresh
 
 HUNG, UNTOLD, STEPS = 200, 600, 4
 TIMER = Caller(DISTRICT, "timer", ("timer",))
@@ -31,17 +31,6 @@ def three(belfry):
     belfry.start(3)
     yield belfry
     belfry.stop()
-
-
-class Mute:
-    """A process that inserts each row by itself and tells nothing."""
-
-    def insert(self, rows) -> None:
-        for collection, row in rows:
-            collection.insert_one(row)
-
-    def tell(self, *saved) -> None:
-        pass
 
 
 def hang(belfry, ids: list[str], *facts) -> None:

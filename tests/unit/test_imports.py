@@ -13,6 +13,7 @@ from services.roster.domain import units as unit_rules
 from services.roster.store import Districts, PlaceTables, Tree, Units
 from shared.caller import Caller
 from shared.rules.codes import is_within
+from tests.make import Mute
 
 WANMINGYUAN = "110102009041"
 CALLER = Caller("110102", "somebody", ("admin",), "110102")
@@ -53,7 +54,7 @@ def database(tmp_path_factory, counting):
 
 
 def a(kind: type, database):
-    return kind(database, CALLER, lambda: datetime.now(UTC))
+    return kind(database, CALLER, lambda: datetime.now(UTC), Mute())
 
 
 def place(code: str, level: str = "楼", **values) -> dict:
