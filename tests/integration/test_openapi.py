@@ -57,10 +57,17 @@ class Stage:
         order = {"id": id, "district": DISTRICT, "login": f"o-{id[:13]}", "name": "试验员", "password": f"口令{id}"}
         order |= {"roles": [role], "unit": unit, "department": PEOPLE[role]}
         giver = self.clients["operator" if role == "district" else "district"]
-        if giver.get("/v1/me").status_code == 401:
-            giver.signed = Client(self.url).post("/v1/sessions/renewals", {"renewal": giver.signed["renewal"]}).json()
-            giver.session.headers["Authorization"] = f"Bearer {giver.signed['token']}"
-        answer = eventually(lambda: (made := giver.post("/v1/people", order)).status_code != 404 and made, 10)
+
+        def let_in():
+            """Let them in, renewing the giver's session where an adjustment ended its token just now."""
+            made = giver.post("/v1/people", order)
+            if made.status_code == 401:
+                renewal = {"renewal": giver.signed["renewal"]}
+                giver.signed = Client(self.url).post("/v1/sessions/renewals", renewal).json()
+                giver.session.headers["Authorization"] = f"Bearer {giver.signed['token']}"
+            return made
+
+        answer = eventually(let_in, 10)
         assert answer.status_code == 201, answer.text
         return Client(self.url, order["login"], order["password"]), id
 
