@@ -1,10 +1,7 @@
 """Runs one service as a process: both its worker pools, or ``<service>.calls`` / ``<service>.facts`` alone."""
 
-import warnings
-
-warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated")
-
-import eventlet  # noqa: E402
+import services  # noqa: F401, I001 - first: it quiets what eventlet says of itself
+import eventlet
 
 eventlet.monkey_patch()
 

@@ -165,12 +165,16 @@ def sheet(community: str):
 
 
 def duty(card: dict | None) -> str:
-    """Write duty hours as people read them: 周一二三四五 09:00–18:00."""
+    """Write duty hours as people read them: 周一至周五 09:00–18:00."""
     spans = (card or {}).get("hours") or ()
-    return ";".join(
-        f"周{''.join(WEEKDAYS[day - 1] for day in sorted(each['days']))} {each['opens']}–{each['closes']}"
-        for each in spans
-    )
+    return ";".join(f"{weekdays(sorted(each['days']))} {each['opens']}–{each['closes']}" for each in spans)
+
+
+def weekdays(days: list[int]) -> str:
+    """Write days of the week, in their order, as people say them: 周一至周五, 周二、周四."""
+    names = [f"周{WEEKDAYS[day - 1]}" for day in days]
+    is_run = len(days) > 2 and days[-1] - days[0] == len(days) - 1
+    return f"{names[0]}至{names[-1]}" if is_run else "、".join(names)
 
 
 declare(

@@ -180,12 +180,6 @@ def guard_place(district: str, roles: list[str], unit: str, department: str, pla
         raise Invalid("本区没有这个部门 / This district has no such department", {"department": [department]})
 
 
-def normal_login(text: str) -> str:
-    """A login is the same however it is written: full width or half, large or small (NFKC, casefold)."""
-    once = unicodedata.normalize("NFKC", text).strip().casefold()
-    return unicodedata.normalize("NFKC", once)
-
-
 def guard_login(login: str) -> None:
     """What looks the same is the same: no letter of a login is invisible."""
     if not login or any(unicodedata.category(letter)[0] in "ZC" for letter in login):

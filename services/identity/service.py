@@ -9,6 +9,7 @@ from services.identity.store import Accounts, Books, People, PeopleTables, Place
 from services.process import aside
 from shared.contracts import identity, roster
 from shared.contracts.permissions import GRANTS, PERMISSIONS, ROLE_NAMES, may, may_add, may_drop
+from shared.contracts.rows import normal_login
 from shared.errors import Conflict, Invalid, Unauthenticated
 from shared.running import real_now
 from shared.service import Records, Telling, on, rpc, timer
@@ -49,7 +50,7 @@ class IdentityService:
         # An unknown or locked login costs the same time and gets the same words as a wrong password.
         fits = aside(tokens.is_password, account and account["hash"], password)
         if not (is_open and fits and self.accounts.may_come(account) and self.accounts.spend_code(account, code)):
-            tried = keys.fingerprint("login", domain.normal_login(login))[:16]
+            tried = keys.fingerprint("login", normal_login(login))[:16]
             self.security.write("sign_in_failed", False, about=tried, **self.accounts.named(account))
             raise Unauthenticated(WRONG)
         self.accounts.forgive(login)
@@ -178,7 +179,7 @@ class IdentityService:
         people, accounts, places, security = (entered(store, district) for store in stores)
         places.must_be_open()
         place = places.place(order["unit"], order["department"])
-        order |= {"login": domain.normal_login(login), "place": place}
+        order |= {"login": normal_login(login), "place": place}
         # Decided before the login is taken: an order that is refused leaves it free.
         list(domain.admit(domain.Person(), caller=people.caller, now=people.now(), **order))
         known = accounts.make(order["login"], id, aside(tokens.hashed, password) if password else None)

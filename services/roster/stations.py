@@ -35,15 +35,15 @@ class Stations:
         # A district's own values are its record's; only what it sets for its pilots lies with the tree.
         return inherited(CITY, [way[0] | {"settings": district}, *way[1:]])
 
-    def must_have(self, units: list[dict]) -> dict[str, list[str]]:
-        """Give the departments that each of several communities must have."""
+    def values_at(self, units: list[dict]) -> dict[str, dict]:
+        """Give the values of all settings at several communities; who is no department any more cannot be missed."""
         above = self.of.tree.several([code for unit in units for code in unit["path"]])
         district, found = self.district_settings(), {}
         for unit in units:
             way = [*(above[code] for code in unit["path"] if code in above), unit]
             values = {each["name"]: each["value"] for each in self.settings_on(way, district)}
-            # Who is not a department here any more cannot be missed.
-            found[unit["code"]] = [each for each in values["must_have"] if each in values["departments"]]
+            values["must_have"] = [each for each in values["must_have"] if each in values["departments"]]
+            found[unit["code"]] = values
         return found
 
     # -- seats --------------------------------------------------------------------------------------------------------
@@ -143,11 +143,14 @@ class Stations:
             each for each in self.of.filled.of([community]) if each.state.post not in SITS or each.state.post == HEAD
         ]
         who = self.answering(records, day)
-        must = self.must_have([row])[community]
+        values = self.values_at([row])[community]
+        must = values["must_have"]
         names = {each["code"]: each["name"] for each in self.of.offices.all()}
         seated = [each.state.post for each in records if who[each.id][0] and each.state.post != HEAD]
         posts = [HEAD, *must, *sorted(set(seated) - set(must))]
         cards = self.of.cards.published({person for pair in who.values() for person in pair if person})
+        # Who says nothing of their own hours keeps those of the place.
+        cards = {person: card | {"hours": card["hours"] or values["duty_hours"]} for person, card in cards.items()}
         lines = []
         for post in posts:
             holder, answers = who.get(seat_id(post, community), (None, None))
@@ -180,10 +183,10 @@ class Stations:
         communities = [row for row in rows if row["level"] == "community"]
         compounds = [row["parent"] for row in rows if row["level"] == "building"]
         who = self.answering(self.of.filled.of(sorted({*(row["code"] for row in rows), *compounds})), day)
-        must, found = self.must_have(communities), []
+        values, found = self.values_at(communities), []
         for row in rows:
             if row["level"] == "community":
-                for post in sorted([HEAD, *must[row["code"]]]):
+                for post in sorted([HEAD, *values[row["code"]]["must_have"]]):
                     found += self.gap(row, post, [who.get(seat_id(post, row["code"]))])
             else:
                 # Whoever looks after a compound looks after its buildings.

@@ -39,14 +39,14 @@ LEVEL_OF = {
 TYPE_WORDS = {"street": "街道", "community": "社区", "compound": "小区", "building": "楼", "entrance": "单元"}
 
 
-def normalised(login: str) -> str:
-    """Write a login as identity compares logins: full width or half, large or small, it is the same."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).strip().casefold())
+def normal_login(text: str) -> str:
+    """Give a login as it is compared: the same however it is written, full width or half, large or small (NFKC)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
 
 
 def person_of(district: str, login: str) -> str:
     """Give the id of the person whom an import lets in under a login: the same in every table of their district."""
-    return str(uuid.uuid5(PEOPLE, f"{district}/{normalised(login)}"))
+    return str(uuid.uuid5(PEOPLE, f"{district}/{normal_login(login)}"))
 
 
 def flat(title: str) -> str:

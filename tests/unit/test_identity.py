@@ -14,6 +14,7 @@ from services.identity import domain, totp
 from services.identity.store.security import Security
 from shared.caller import Caller
 from shared.contracts.permissions import FIXED, GRANTS, PERMISSIONS, ROLE_NAMES, ROLES, may, may_add, may_drop
+from shared.contracts.rows import normal_login
 from shared.errors import Conflict, Forbidden, Invalid, Refusal
 from shared.ledger import GENESIS, link
 
@@ -114,18 +115,18 @@ def test_a_place_that_does_not_fit_is_refused_in_plain_words(change, field):
 
 @pytest.mark.parametrize("written", ["Wmy", " wmy ", "ｗｍｙ", "WMY", "wmy"])
 def test_a_login_is_the_same_however_it_is_written(written):
-    assert domain.normal_login(written) == "wmy"
-    assert domain.normal_login(domain.normal_login(written)) == "wmy"
+    assert normal_login(written) == "wmy"
+    assert normal_login(normal_login(written)) == "wmy"
 
 
 @given(st.text(max_size=64))
 def test_the_normal_form_of_a_login_is_its_own_normal_form(text):
-    once = domain.normal_login(text)
+    once = normal_login(text)
     try:
         domain.guard_login(once)
     except Invalid:
         return
-    assert domain.normal_login(once) == once
+    assert normal_login(once) == once
 
 
 # -- what becomes of people -------------------------------------------------------------------------------------------

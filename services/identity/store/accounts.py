@@ -10,6 +10,7 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.identity import domain, keys, totp
+from shared.contracts.rows import normal_login
 from shared.errors import Conflict, NotFound, Unauthenticated
 from shared.ledger import Store
 from shared.running import real_now
@@ -41,7 +42,7 @@ class Accounts(Store):
 
     def find(self, login: str) -> dict | None:
         """Find an account by its login, however it is written."""
-        return self.wide("accounts").find_one({"_id": domain.normal_login(login)})
+        return self.wide("accounts").find_one({"_id": normal_login(login)})
 
     def of(self, person: str) -> dict:
         """Find the account of a person of the caller's district."""
@@ -141,7 +142,7 @@ class Accounts(Store):
 
         Counted before the password is looked at, so that many at once are not as good as one after the other.
         """
-        rows, id = self.wide("tries"), keys.fingerprint("login", domain.normal_login(login))
+        rows, id = self.wide("tries"), keys.fingerprint("login", normal_login(login))
         for _ in range(20):
             now = real_now()
             known = rows.find_one({"_id": id})
@@ -160,7 +161,7 @@ class Accounts(Store):
 
     def forgive(self, login: str) -> None:
         """Forget the tries of a login: its owner came in."""
-        self.wide("tries").delete_one({"_id": keys.fingerprint("login", domain.normal_login(login))})
+        self.wide("tries").delete_one({"_id": keys.fingerprint("login", normal_login(login))})
 
     # -- sessions -------------------------------------------------------------------------------------------------
 

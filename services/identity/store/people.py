@@ -6,6 +6,7 @@ from datetime import datetime
 from pymongo import ASCENDING
 
 from services.identity import domain
+from shared.contracts.rows import normal_login
 from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger, Record
 from shared.rules.days import iso
@@ -41,7 +42,7 @@ class People(Ledger):
         """Give a page of the people of the caller's unit by their logins; ``after`` is the last one's id."""
         chosen = self.chosen(role, unit, department, active)
         asked: dict = {} if chosen is None else {"person": {"$in": chosen}}
-        begins = domain.normal_login(login or "")
+        begins = normal_login(login or "")
         asked["_id"] = {"$gte": begins, "$lt": begins + "\U0010ffff"} if begins else {"$gte": ""}
         if after:
             last = self.rows("accounts").find_one({"person": after})

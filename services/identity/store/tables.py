@@ -17,7 +17,7 @@ from services.identity.store.security import Security
 from services.process import each_aside
 from services.tables.domain import TRIED, Row, refused, twins
 from services.tables.store import Tables
-from shared.contracts.rows import KINDS, person_of
+from shared.contracts.rows import KINDS, normal_login, person_of
 from shared.errors import Conflict, NotFound, Refusal
 from shared.ledger import Record
 from shared.running import real_now
@@ -44,7 +44,7 @@ class PeopleTables(Tables):
     def known(self, rows: list[Row]) -> dict:
         """Ask for the accounts, the people and the places that rows name."""
         good = [row.values for row in rows if row.is_good]
-        logins = sorted({domain.normal_login(each["login"]) for each in good})
+        logins = sorted({normal_login(each["login"]) for each in good})
         # A login is one across all districts: another's is taken too.
         accounts = {row["_id"]: row for row in self.wide("accounts").find({"_id": {"$in": logins}}, {"totp": 0})}
         people = self.beside(People)
@@ -66,9 +66,9 @@ class PeopleTables(Tables):
     def judge(self, rows: list[Row], known: dict) -> tuple[list[str], list[dict]]:
         """Try for each row what the single calls would do."""
         outcomes = []
-        errors = list(twins(self.kind, rows, lambda values: domain.normal_login(values["login"]), "login"))
+        errors = list(twins(self.kind, rows, lambda values: normal_login(values["login"]), "login"))
         for row in (row for row in rows if row.is_good):
-            login = domain.normal_login(row.values["login"])
+            login = normal_login(row.values["login"])
             account = known["accounts"].get(login)
             record = known["people"].get(self.person_behind(account, login))
             if account and account["district"] != self.caller.district:
@@ -113,7 +113,7 @@ class PeopleTables(Tables):
 
     def reserve(self, rows: list[Row]) -> list[dict]:
         """Take all new logins before anybody comes in: where one is another's by now, all are let go again."""
-        logins = {domain.normal_login(row.values["login"]): row for row in rows}
+        logins = {normal_login(row.values["login"]): row for row in rows}
         there = {row["_id"] for row in self.rows("accounts").find({"_id": {"$in": sorted(logins)}}, {"_id": 1})}
         fresh = [login for login in logins if login not in there]
         district = self.caller.district
@@ -135,7 +135,7 @@ class PeopleTables(Tables):
     def ahead(self, rows: list[Row]) -> dict[str, str]:
         """Hash the initial passwords of those who are not in yet, two at once: ``{login: hash}``."""
         people = self.beside(People)
-        wanted = {domain.normal_login(row.values["login"]): row.values["password"] for row in rows}
+        wanted = {normal_login(row.values["login"]): row.values["password"] for row in rows}
         accounts = self.rows("accounts").find({"_id": {"$in": sorted(wanted)}}, {"person": 1})
         persons = {row["_id"]: row["person"] for row in accounts}
         asked = {"_id": {"$in": sorted(map(people.key, persons.values()))}}
@@ -145,7 +145,7 @@ class PeopleTables(Tables):
 
     def carry_out(self, table: str, row: Row, known: dict[str, str]) -> None:
         """Let one person in, or move them; a row that was carried out finds nothing more to do."""
-        values, login = row.values, domain.normal_login(row.values["login"])
+        values, login = row.values, normal_login(row.values["login"])
         people, accounts = self.beside(People), self.beside(Accounts)
         account = accounts.find(login)
         if not account or account["district"] != self.caller.district:

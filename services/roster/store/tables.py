@@ -153,6 +153,12 @@ def is_circle(above: dict[str, str], code: str) -> bool:
     return here == code
 
 
+STRANGER = (
+    "没有以此登录名导入的人;单独添加的人请填人员编号 / Nobody came in by a table under this login; "
+    "for who was let in singly, give the person's id"
+)
+
+
 class SeatTables(Tables):
     """Tables of who sits where, with the cards that are published of them."""
 
@@ -201,6 +207,8 @@ class SeatTables(Tables):
     def tried(self, values: dict, term: str, seat: Any, known: dict) -> tuple[str, Any]:
         """Give what a row would do, and the seat as it would be."""
         person, who = self.person(values["login"]), {"caller": self.caller, "now": self.now()}
+        if person not in known["people"]:
+            raise NotFound(STRANGER, {"person": [values["login"]]})
         unit = known["units"].get(values["unit"])
         if unit is None:
             raise NotFound("本区没有这个单位 / No such unit in this district", {"unit": [values["unit"]]})
