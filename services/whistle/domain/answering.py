@@ -1,10 +1,11 @@
 """Who answers for what, where, on which day: the dispatch catalogue's rules, the seats, and who is away."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
 from shared.contracts.roster import COMMUNITY, HEAD, STEWARD
 from shared.errors import Invalid, NotFound
+from shared.rules.days import BEIJING
 
 CLASS, SUB_CLASS = 2, 4  # figures of a class and of a sub class
 
@@ -193,11 +194,20 @@ def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: da
     return {"person": None, "instead_of": holder, "why": "请假,无人代班 / away, and nobody in their stead"}
 
 
+def posts_of(department: str) -> tuple[str, ...]:
+    """Give the posts that answer for a department: at home the building's steward, then the head of the station."""
+    return (STEWARD, HEAD) if department == COMMUNITY else (department,)
+
+
 def seats_for(department: str, path: Iterable[str]) -> list[str]:
-    """Give the seats that may answer for a department along a path; at home the building's steward, then the head."""
+    """Give the seats that may answer for a department along a path."""
     path = list(path)
-    posts = (STEWARD, HEAD) if department == COMMUNITY else (department,)
-    return [f"{post}@{unit}" for post in posts for unit in path]
+    return [f"{post}@{unit}" for post in posts_of(department) for unit in path]
+
+
+def over_at(until: str) -> datetime:
+    """Give the moment at which a term is over: when the day after its last begins in Beijing."""
+    return datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), BEIJING)
 
 
 def people_in(terms: Iterable[dict]) -> set[str]:
