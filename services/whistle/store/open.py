@@ -115,12 +115,15 @@ class Open(Store):
         return self.put_whistle(id, rows, is_there=True) or added
 
     def compare(self, id: str, rows: Rows) -> bool:
-        """Write what is missing or differs, whoever was cut off where; says whether a row was added."""
+        """Write what is missing, differs or is older, whoever was cut off where; says whether a row was added.
+
+        What only is older is written, too: somebody slow may be about to write what it was in between.
+        """
         keys = {department: self.key(id, department) for department in (*rows.summonses, *rows.gone)}
         there = {row["_id"]: row for row in self.rows("open_summonses").find({"_id": {"$in": list(keys.values())}})}
         added = self.add_summonses(id, rows, [each for each in rows.summonses if keys[each] not in there])
         for department, row in rows.summonses.items():
-            if keys[department] in there and not is_so(there[keys[department]], row):
+            if there.get(keys[department], {"version": rows.version})["version"] < rows.version:
                 added |= self.put("open_summonses", keys[department], rows.version, row)
         if stray := [keys[department] for department in rows.gone if keys[department] in there]:
             self.delete("open_summonses", stray, rows.version)
