@@ -141,10 +141,12 @@ def test_what_was_not_fed_back_cannot_be_rated(wmy, chengguan, answered):
     assert rate(wmy, fresh()).status_code == 404
 
 
-def test_who_was_called_off_is_not_rated_any_more(wmy, street, answered):
-    id = answered("zhujian")
+def test_who_was_called_off_is_not_rated_any_more(wmy, street, sign_in, answered):
+    id, neighbour = answered("zhujian"), sign_in("zl038")
     act(street, id, "reassignments", department="chengguan", instead="shichang", note="现场查明属市场监管。")
-    refused = eventually(lambda: (made := rate(wmy, id)).status_code != 201 and made, 5)
+    # Whoever may not rate it sees that it was heard, and rates nothing meanwhile.
+    eventually(lambda: rate(neighbour, id).status_code == 409, 5)
+    refused = rate(wmy, id)
     assert refused.status_code == 409 and "撤单" in refused.json()["detail"]
 
 
