@@ -311,7 +311,7 @@ class WhistleService:
             self.photos.must_have(order.get("photos", ()))
         given = self.given(before.state, before.state.asked if departments is None else departments)
         given = replace(given, **more)
-        return self.shown(self.whistles.change(id, decide, before=before, given=given, words=before.words, **order))
+        return self.shown(self.whistles.change(before, decide, given=given, words=before.words, **order))
 
     def given(self, state, departments=()):
         """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""
