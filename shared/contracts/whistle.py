@@ -225,7 +225,7 @@ class Reassign(Act):
     note = note(1)
 
 
-class HandOver(Act):
+class HandSummonsOver(Act):
     """``person`` left out: to whoever holds the seat now."""
 
     department = summoned()
@@ -241,7 +241,7 @@ class Join(Act):
     note = note()
 
 
-class Merge(Act):
+class MergeWhistle(Act):
     into = own.an_id(required=True)
     note = note()
 
@@ -387,7 +387,7 @@ class Words(View):
     withheld = fields.Boolean()
 
 
-class Clock(View):
+class RunningClock(View):
     """A limit: ``met`` null while it runs; ``due`` null where it cannot be known (``unknown``: the year's holidays)."""
 
     clock = own.one_of(ALL_CLOCKS)
@@ -449,11 +449,12 @@ class Summons(View):
     instead_of = fields.String(allow_none=True)
     why = fields.String(allow_none=True)
     called_at = own.moment()
-    clocks = fields.List(fields.Nested(Clock))
+    clocks = fields.List(fields.Nested(RunningClock))
     returned = fields.Nested(Asked, allow_none=True)
     extension = fields.Nested(Asked, allow_none=True)
     answer = fields.Nested(Answered, allow_none=True)
     score = fields.Float(allow_none=True)
+    rating = own.an_id(allow_none=True)
 
 
 class Meeting(View):
@@ -519,7 +520,7 @@ class Whistle(View):
     reopened = fields.Integer()
     returns = fields.Integer()
     supervised = fields.Integer()
-    clocks = fields.List(fields.Nested(Clock))
+    clocks = fields.List(fields.Nested(RunningClock))
     meeting = fields.Nested(Meeting, allow_none=True)
     account = fields.Nested(Account, allow_none=True)
     confirmations = fields.List(fields.Nested(Confirmation))
@@ -564,7 +565,7 @@ class Near(View):
     distance = fields.Integer(allow_none=True)
 
 
-class Moved(View):
+class MovedDue(View):
     """One limit as it was promised and as it would be by today's data."""
 
     department = fields.String()
@@ -575,7 +576,7 @@ class Moved(View):
 
 class Preview(View):
     id = own.an_id()
-    moves = fields.List(fields.Nested(Moved))
+    moves = fields.List(fields.Nested(MovedDue))
 
 
 class Answer(View):
@@ -626,7 +627,7 @@ class Due(View):
     moved = fields.Boolean(metadata={"description": "by an extension or a rest, so not as the limits alone have it"})
 
 
-class Rung(View):
+class LadderRung(View):
     after = fields.Integer(required=True)
     to = own.one_of(TOLD, required=True)
 
@@ -659,7 +660,7 @@ class Blown(View):
     awaiting = fields.Boolean()
     confidential = fields.Boolean()
     split_from = own.an_id(allow_none=True)
-    ladder = fields.List(fields.Nested(Rung))
+    ladder = fields.List(fields.Nested(LadderRung))
     confirm = fields.Nested(Confirming, allow_none=True)
     policy = fields.Integer(metadata={"description": "version of the district's settings that it lives by"})
     lon = fields.Float()
@@ -868,6 +869,7 @@ class Scored(View):
 
     department = fields.String(required=True)
     rating = own.an_id(required=True)
+    revision = fields.Integer(required=True, metadata={"description": "of the rating: the last one holds"})
     score = fields.Float(required=True)
     community = own.division(required=True)
 
@@ -904,9 +906,9 @@ supervise = acts("supervise", Supervise(), "decide", "督办 / Press for it")
 escalate = acts("escalate", Escalate(), "escalate", "提级 / Pass it to the echelon above")
 withdraw = acts("withdraw", Withdraw(), "withdraw", "撤回 / Withdraw one's whistle before anybody has come")
 reassign = acts("reassign", Reassign(), "decide", "改派 / Call another department in a department's place")
-hand_over = acts("hand_over", HandOver(), "hand_over", "交接 / Hand a summons to another person")
+hand_over = acts("hand_over", HandSummonsOver(), "hand_over", "交接 / Hand a summons to another person")
 join = acts("join", Join(), "join", "共同反映 / Join as a further reporter")
-merge = acts("merge", Merge(), "merge", "并案 / Merge it into another")
+merge = acts("merge", MergeWhistle(), "merge", "并案 / Merge it into another")
 part = acts("part", Part(), "merge", "拆案 / Take it out again")
 confirm = acts("confirm", Confirm(), "confirm", "现场确认 / Confirm on the spot")
 settle = acts("settle", Settle(), "settle", "销哨 / Settle it")
