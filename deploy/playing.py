@@ -113,6 +113,7 @@ class Play:
         self.signed: dict[str, Person] = {}
         self.names = {person_id(each["login"]): self.titled(each) for each in PEOPLE}
         self.departments = {"community": "社区"}
+        self.clock: tuple[datetime, float, float] | None = None
 
     @staticmethod
     def titled(person: dict) -> str:
@@ -135,13 +136,21 @@ class Play:
     # -- the platform's clock -------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        return moment(self.who("operator").ask("GET", "/v1/clock")["now"])
+        return self.read(self.who("operator").ask("GET", "/v1/clock"))
+
+    def read(self, said: dict) -> datetime:
+        """Keep what the clock said, and when: nobody else moves it while a play is on."""
+        self.clock = moment(said["now"]), said["speed"], time.monotonic()
+        return self.clock[0]
 
     def go(self, to: datetime) -> None:
         """Move the platform's clock on to a moment; where that has passed, it stays."""
-        forward = (to - self.now()).total_seconds()
+        if not self.clock:
+            self.now()
+        said, speed, since = self.clock
+        forward = (to - said).total_seconds() - (time.monotonic() - since) * speed
         if forward > 0:
-            self.who("operator").ask("POST", "/v1/clock", {"forward": forward})
+            self.read(self.who("operator").ask("POST", "/v1/clock", {"forward": forward}))
 
     # -- acts -----------------------------------------------------------------------------------------------------
 
