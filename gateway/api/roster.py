@@ -62,6 +62,7 @@ bp = blueprint(
                 "since": "2026-11-24",
             },
         ),
+        Row("POST", "/units/<code>/plans/<plan>/withdrawals", roster.drop_plan, 201, example={"change": CHANGE}),
         Row("GET", "/units/<code>/settings", roster.settings),
         Row(
             "POST",

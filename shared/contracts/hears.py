@@ -6,10 +6,11 @@ from shared.contracts import identity, roster, whistle
 TREE = (roster.unit_founded, roster.unit_changed, roster.units_merged, roster.unit_split)
 
 HEARS: dict[str, tuple[Fact, ...]] = {
-    "identity": (identity.moved, identity.suspended, identity.dismissed, identity.adjusted)
+    "identity": (identity.moved, identity.corrected, identity.suspended, identity.dismissed, identity.adjusted)
     + (roster.opened, roster.department_set, *TREE),
     "roster": (identity.admitted, identity.moved, identity.suspended, identity.resumed, identity.dismissed)
-    + (roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE),
+    + (roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE)
+    + (roster.restructuring_planned, roster.plan_dropped),
     "whistle": (whistle.words_erased, roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
     + (roster.appointed, roster.term_ended, roster.leave_taken, roster.leave_ended)
     + (roster.category_set, roster.rule_set, roster.rule_removed),

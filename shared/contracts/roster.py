@@ -46,6 +46,7 @@ CLOCK_TIME = re.compile("^([01][0-9]|2[0-3]):[0-5][0-9]$")
 LEVELS = ("district", "street", "community", "compound", "building", "entrance")
 TYPES = ("街道", "镇", "乡", "地区", "社区", "村", "小区", "楼", "单元")
 KINDS_OF_DEPARTMENT = ("department", "utility")
+RESTRUCTURINGS = ("merger", "split")
 HEAD, STEWARD, COMMUNITY = "head", "steward", "community"  # posts, and who solves at home, that are no department's
 RESERVED = (HEAD, STEWARD, COMMUNITY)
 
@@ -170,7 +171,10 @@ class Close(Order):
 
 
 class Merge(Order):
-    """Communities of one street become one of them; what hangs on the others hangs on it from then on."""
+    """Communities of one street become one of them; what hangs on the others hangs on it from then on.
+
+    A day that is still to come makes it a plan (`plans` of the unit), which is carried out on that day.
+    """
 
     code = own.division(required=True, metadata={"description": "the community that stays"})
     change = a_change()
@@ -180,7 +184,10 @@ class Merge(Order):
 
 
 class Split(Order):
-    """Part of a community becomes a new one: the places named go along, specialists and station are made for it."""
+    """Part of a community becomes a new one: the places named go along, specialists and station are made for it.
+
+    A day that is still to come makes it a plan (`plans` of the unit), which is carried out on that day.
+    """
 
     code = own.division(required=True, metadata={"description": "the community that is split"})
     change = a_change()
@@ -188,6 +195,14 @@ class Split(Order):
     name = own.text(60, required=True)
     places = fields.List(own.anywhere(), required=True, validate=[own.some(0, 200), own.distinct])
     since = own.day(required=True)
+
+
+class DropPlan(Order):
+    """A merger or split that was planned is given up before its day."""
+
+    code = own.division(required=True, metadata={"description": "the community that has the plan"})
+    plan = own.an_id(required=True, metadata={"description": "the `change` that planned it"})
+    change = a_change()
 
 
 class SetSettings(Order):
@@ -410,6 +425,18 @@ class Division(View):
     parent = fields.String()
 
 
+class Plan(View):
+    """A merger (``communities`` go into the unit) or a split (``places`` go into the ``new`` one) on a day to come."""
+
+    plan = own.an_id()
+    kind = own.one_of(RESTRUCTURINGS)
+    since = own.Day()
+    communities = fields.List(fields.String())
+    new = fields.String(allow_none=True)
+    name = fields.String(allow_none=True)
+    places = fields.List(fields.String())
+
+
 class Unit(View):
     """One unit of the tree; ``path`` are the units above it, from the district down."""
 
@@ -426,6 +453,7 @@ class Unit(View):
     into = fields.String(allow_none=True, metadata={"description": "what it was merged into"})
     split_from = fields.String(allow_none=True)
     pilot = fields.String()
+    plans = fields.List(fields.Nested(Plan), metadata={"description": "mergers and splits on days to come"})
 
 
 class Setting(View):
@@ -620,6 +648,25 @@ class UnitSplit(View):
     since = own.Day(required=True)
 
 
+class RestructuringPlanned(View):
+    change = own.an_id(required=True)
+    unit = own.division(required=True)
+    kind = own.one_of(RESTRUCTURINGS, required=True)
+    since = own.Day(required=True)
+    communities = fields.List(own.division(), required=True)
+    new = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True, allow_none=True)
+    places = fields.List(own.anywhere(), required=True)
+
+
+class PlanDropped(View):
+    """``why`` it could not be carried out on its day; empty where somebody gave it up."""
+
+    change = own.an_id(required=True)
+    plan = own.an_id(required=True)
+    why = fields.String(required=True)
+
+
 class UnitSettingsChanged(View):
     change = own.an_id(required=True)
     unit = own.anywhere(required=True)
@@ -738,6 +785,7 @@ merge = call(
     "merge", Merge(), Unit(), "unit.change", "合并社区 / Merge communities; nothing that hangs on them is lost"
 )
 split = call("split", Split(), Unit(), "unit.change", "拆分社区 / Split a community; nothing that hangs on it is lost")
+drop_plan = call("drop_plan", DropPlan(), Unit(), "unit.change", "放弃计划 / Give up a planned merger or split")
 settings = call(
     "settings", OneUnit(), Setting(), "unit.read", "设置及来源 / Settings at a unit, each with its origin", True
 )
@@ -817,6 +865,10 @@ unit_founded = fact("unit_founded", UnitFounded(), "已新设 / A unit of the tr
 unit_changed = fact("unit_changed", UnitChanged(), "已变更 / A unit has another name, place, mark or end")
 units_merged = fact("units_merged", UnitsMerged(), "已合并 / Communities became one")
 unit_split = fact("unit_split", UnitSplit(), "已拆分 / A community was split")
+restructuring_planned = fact(
+    "restructuring_planned", RestructuringPlanned(), "已计划调整 / Communities are to become one, or two, on a day"
+)
+plan_dropped = fact("plan_dropped", PlanDropped(), "计划已放弃 / A planned merger or split will not be carried out")
 unit_settings_changed = fact("unit_settings_changed", UnitSettingsChanged(), "下级设置已改 / A unit's settings changed")
 department_set = fact("department_set", DepartmentSet(), "部门已设 / A department is called so")
 team_set = fact("team_set", TeamSet(), "科站队所已设 / A team is stationed in a street")
@@ -834,12 +886,26 @@ CONTRACT = Contract(
     SERVICE,
     "区与社区: the tree, departments, stations and specialists, the dispatch catalogue",
     (open_district, districts, change_settings, divisions, units, unit, unit_trace, found, change_unit, mark, close)
-    + (merge, split, settings, set_settings, departments, set_department, teams, set_team, seats, seat, seat_trace)
+    + (
+        merge,
+        split,
+        drop_plan,
+        settings,
+        set_settings,
+        departments,
+        set_department,
+        teams,
+        set_team,
+        seats,
+        seat,
+        seat_trace,
+    )
     + (appoint, end_term, hand_over, take_leave, end_leave, holder, publish_card, withdraw_card, station, gaps)
     + (categories, set_category, rules, set_rule, remove_rule, clock, move_clock)
     + (check_places, import_places, places_table, export_places, check_seats, import_seats, seats_table, export_seats)
     + (check_rules, import_rules, rules_table, export_rules),
-    (opened, settings_changed, unit_founded, unit_changed, units_merged, unit_split, unit_settings_changed)
+    (opened, settings_changed, unit_founded, unit_changed, units_merged, unit_split, restructuring_planned)
+    + (plan_dropped, unit_settings_changed)
     + (department_set, team_set, appointed, term_ended, leave_taken, leave_ended, card_published, card_withdrawn)
     + (category_set, rule_set, rule_removed),
 )

@@ -142,7 +142,7 @@ def appoint(
     must_sit(post, unit, known)
     if period["until"] and period["until"] < period["since"]:
         raise Invalid("结束早于开始 / It would end before it begins", {"until": [f"≥ {since}"]})
-    if not holds(unit, period | {"until": period["until"] or ends(unit)[1]}):
+    if not holds(unit, period):  # also who is to stay for good: whoever closes a unit looks for them
         raise Conflict(f"{unit['name']}在此期间不存在或已撤销 / {unit['code']} is not open all that time")
     must_fit(post, must_be_here(who, "person"), "person")
     if substitute:

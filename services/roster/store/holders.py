@@ -48,6 +48,13 @@ class Cards(BlankFirst, Ledger):
         """Find a person's card, or give a blank one."""
         return super().get(f"card.{id.removeprefix('card.')}", history)
 
+    def said(self, person: str, change: str) -> dict | None:
+        """Give the words that were published under a change, None where it published none or they are erased."""
+        record = self.get(person, history=True)
+        refs = [each["words"]["ref"] for each in record.history if each["data"]["change"] == change and "words" in each]
+        words = record.words.get(refs[0], {}) if refs else {}
+        return None if "erased" in words else words or None
+
     def erase(self, person: str, change: str) -> None:
         """Erase what was published before a withdrawal."""
         self.forget(domain.withdrawn_by(self.get(person, history=True).history, change), "withdrawn")
