@@ -4,7 +4,7 @@ from services import proof
 from services.whistle.domain import answering as answers
 from services.whistle.domain import whistles as domain
 from services.whistle.store import Answering, Districts, Photos, Whistles, shown
-from shared.contracts import roster, whistle
+from shared.contracts import identity, roster, whistle
 from shared.errors import Invalid
 from shared.service import Blobs, Records, Telling, on, rpc, timer
 
@@ -133,6 +133,26 @@ class WhistleService:
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+
+    @on(identity.admitted)
+    def admitted(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.moved)
+    def moved(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.suspended)
+    def suspended(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.resumed)
+    def resumed(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.dismissed)
+    def dismissed(self, fact):
+        self.answering.person(fact)
 
     @on(roster.category_set)
     def category_set(self, fact):
