@@ -27,7 +27,7 @@ from services.roster.store import (
     Units,
 )
 from services.roster.store.districts import EDITION
-from shared.contracts import identity, roster
+from shared.contracts import events, identity, roster
 from shared.running import clock
 from shared.service import Records, Telling, on, rpc, timer
 
@@ -375,11 +375,17 @@ class RosterService:
     @rpc(roster.set_rule)
     def set_rule(self, **order):
         departments = self.open.get(self.open.caller.district).state.settings["departments"]
-        return self.dispatch.set(departments=departments, codes=self.own_categories.codes(), **order)
+        with self.claims.of("catalogue"):
+            return self.dispatch.set(departments=departments, codes=self.own_categories.codes(), **order)
 
     @rpc(roster.remove_rule)
     def remove_rule(self, **order):
-        return self.dispatch.remove(**order)
+        with self.claims.of("catalogue"):
+            return self.dispatch.remove(**order)
+
+    @rpc(roster.catalogue)
+    def catalogue(self):
+        return {"version": self.dispatch.catalogue(), "scheme": events.SCHEME}
 
     # -- tables in and out --------------------------------------------------------------------------------------------
 

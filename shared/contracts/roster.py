@@ -49,6 +49,9 @@ KINDS_OF_DEPARTMENT = ("department", "utility")
 RESTRUCTURINGS = ("merger", "split")
 HEAD, STEWARD, COMMUNITY = "head", "steward", "community"  # posts, and who solves at home, that are no department's
 RESERVED = (HEAD, STEWARD, COMMUNITY)
+# By which roles somebody holds a post; every other post is a department's, and its own people's with these.
+MAY_HOLD = {HEAD: {"secretary"}, STEWARD: {"steward", "worker", "secretary", "resident"}}
+SPECIALISTS = {"specialist", "lead"}
 
 
 class Hours(Order):
@@ -286,7 +289,11 @@ class EndTerm(OneSeat):
 
 
 class HandOver(OneSeat):
-    """The running term ends the day before ``since``, another person's begins; open work goes along."""
+    """The running term ends the day before ``since``, another person's begins; open work goes along.
+
+    What is open is listed by `GET /v1/open-whistles?department=…&community=…`, and printed with the handover by
+    `GET /v1/seats/{id}/sheet`.
+    """
 
     change = a_change()
     term = own.an_id(required=True, metadata={"description": "UUID of the new term, chosen by the client"})
@@ -371,8 +378,11 @@ class ListCategories(Order):
 
 
 class ListRules(Order):
+    """``as_of`` gives the rules as they stood in a version of the catalogue."""
+
     category = own.code(CATEGORIES, load_default=None, allow_none=True)
     unit = own.anywhere(load_default=None, allow_none=True)
+    as_of = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(0, 2**53))
     limit = own.limit(1000)
     after = own.cursor()
 
@@ -490,7 +500,7 @@ class Term(View):
     since = own.Day()
     until = own.Day(allow_none=True)
     substitute = fields.String(allow_none=True)
-    note = fields.String(allow_none=True)
+    note = fields.String(allow_none=True, metadata={"description": "of a handover, for who works here"})
 
 
 class Seat(View):
@@ -522,7 +532,7 @@ class Card(View):
 
 
 class Holder(View):
-    """What one person holds, when they are away, and what is published of them."""
+    """What one person holds, when they are away (for themselves and who works here), and what is published of them."""
 
     person = own.an_id()
     version = fields.Integer()
@@ -570,10 +580,18 @@ class Category(View):
     version = fields.Integer()
 
 
+class Catalogue(View):
+    """The version of the dispatch catalogue, which each change of a rule raises, and the standard of its categories."""
+
+    version = fields.Integer()
+    scheme = fields.String()
+
+
 class Rule(View):
     category = fields.String()
     unit = own.anywhere()
     version = fields.Integer()
+    catalogue = fields.Integer(metadata={"description": "the catalogue's version in which it came to be so"})
     lead = fields.String()
     assists = fields.List(fields.String())
     community_first = fields.Boolean()
@@ -747,12 +765,14 @@ class RuleSet(View):
     assists = fields.List(fields.String(), required=True)
     community_first = fields.Boolean(required=True)
     never_community = fields.Boolean(required=True)
+    catalogue = fields.Integer()
 
 
 class RuleRemoved(View):
     change = own.an_id(required=True)
     category = fields.String(required=True)
     unit = own.anywhere(required=True)
+    catalogue = fields.Integer()
 
 
 SERVICE = "roster"
@@ -820,6 +840,7 @@ categories = call(
 )
 set_category = call("set_category", SetCategory(), Category(), "catalogue.change", "扩展类别 / Add a local category")
 rules = call("rules", ListRules(), Rule(), "catalogue.read", "派单目录 / The dispatch catalogue", True)
+catalogue = call("catalogue", Nothing(), Catalogue(), "catalogue.read", "目录版本 / Which version the catalogue has")
 set_rule = call("set_rule", SetRule(), Rule(), "catalogue.change", "设派单规则 / Set a rule of the catalogue")
 remove_rule = call(
     "remove_rule", RemoveRule(), Rule(), "catalogue.change", "删派单规则 / Remove a rule of the catalogue"
@@ -901,7 +922,7 @@ CONTRACT = Contract(
         seat_trace,
     )
     + (appoint, end_term, hand_over, take_leave, end_leave, holder, publish_card, withdraw_card, station, gaps)
-    + (categories, set_category, rules, set_rule, remove_rule, clock, move_clock)
+    + (categories, set_category, rules, catalogue, set_rule, remove_rule, clock, move_clock)
     + (check_places, import_places, places_table, export_places, check_seats, import_seats, seats_table, export_seats)
     + (check_rules, import_rules, rules_table, export_rules),
     (opened, settings_changed, unit_founded, unit_changed, units_merged, unit_split, restructuring_planned)

@@ -40,11 +40,11 @@ class People(Ledger):
         return record
 
     def seen_of(self, ids: list[str]) -> list[str]:
-        """Give the ids of those people whom the caller may see: of their unit, or of their department."""
+        """Give the ids of those people whom the caller looks after: of their department if they have one, or unit."""
         rows = self.rows("people").find({"_id": {"$in": [self.key(id) for id in ids]}}, {"history": 0})
         known = [(row["id"], domain.Person(**row["state"])) for row in rows]
         own = self.caller.department
-        return [id for id, who in known if domain.may_see(self.caller, who.unit) or own and own == who.department]
+        return [id for id, who in known if (own == who.department if own else domain.may_see(self.caller, who.unit))]
 
     def said(self, id: str, correction: str) -> tuple[int, dict]:
         """Give a person's version, and what is known of them: under this correction where it was made already."""

@@ -9,13 +9,11 @@ from services.roster.domain.periods import NEVER, covers, day_before, ends, hold
 from services.roster.domain.scope import must_reach, remembered, was_done
 from shared.caller import Caller
 from shared.contract import Happened
-from shared.contracts.roster import COMMUNITY, HEAD, STEWARD, appointed, term_ended
+from shared.contracts.roster import COMMUNITY, HEAD, MAY_HOLD, SPECIALISTS, STEWARD, appointed, term_ended
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
 # On which units a post sits; every other post is a department's, and sits on a community.
 SITS = {HEAD: ("community",), STEWARD: ("building", "compound")}
-MAY_HOLD = {HEAD: {"secretary"}, STEWARD: {"steward", "worker", "secretary", "resident"}}
-SPECIALISTS = {"specialist", "lead"}
 SAID = {HEAD: "站长", STEWARD: "楼长"}
 
 

@@ -104,7 +104,3 @@ class Staff(Store):
     def find(self, person: str | None) -> dict | None:
         """Find one person of this district."""
         return self.several({person}).get(person) if person else None
-
-    def active(self, people: set[str]) -> set[str]:
-        """Give those of several people who may work."""
-        return {person for person, row in self.several(people).items() if row["active"]}

@@ -103,9 +103,8 @@ class PlaceTables(Tables):
         return "changed", unit | happened.data["unit"] | {"path": path}
 
     def holding(self, rows: list[Row]) -> AbstractContextManager:
-        """Hold the places and what they hang on, which must not close just now."""
-        named = {row.values[name] for row in rows for name in ("code", "parent")}
-        return self.beside(Claims).of(*named, patience=PATIENCE)
+        """Hold what the places hang on, which must not close just now."""
+        return self.beside(Claims).of(*(row.values["parent"] for row in rows), patience=PATIENCE)
 
     def ahead(self, rows: list[Row]) -> dict[str, dict]:
         """Ask for the units that the next rows name, with the way to each."""
@@ -344,15 +343,20 @@ class RuleTables(Tables):
             try:
                 # Also of what is the same: it may be no rule any more that could be set.
                 order = row.values | beside | {"is_unit": row.values["unit"] in known["units"], "change": TRIED}
+                order["catalogue"] = rule.catalogue
                 list(catalogue_rules.set_rule(replace(rule, changes={}), caller=self.caller, now=self.now(), **order))
                 outcomes.append("same" if is_set(rule, row.values) else "changed" if is_standing(rule) else "new")
             except Refusal as refusal:
                 errors += refused(self.kind, row, refusal, self.columns, self.usual)
         return outcomes, errors
 
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold the catalogue, whose versions have one order."""
+        return self.beside(Claims).of("catalogue", patience=PATIENCE)
+
     def ahead(self, rows: list[Row]) -> dict:
-        """Ask for what every rule is judged by."""
-        return self.order()
+        """Ask for what every rule is judged by, and which version the catalogue has."""
+        return self.order() | {"catalogue": self.beside(Rules).catalogue()}
 
     def carry_out(self, table: str, row: Row, known: dict) -> None:
         """Set one rule, unless it stands as it is."""
@@ -362,7 +366,8 @@ class RuleTables(Tables):
                 return
         except NotFound:
             pass  # a rule that there never was
-        rules.set(version=None, change=id_of(table, row), **values, **known)
+        made = rules.set(version=None, change=id_of(table, row), **values, **known)
+        known["catalogue"] = max(known["catalogue"], made["catalogue"])
 
     def export(self, limit: int, after: str | None) -> dict:
         """Give a page of the rules that stand, by category and unit."""
