@@ -4,7 +4,7 @@ from services import proof
 from services.whistle.domain import answering as answers
 from services.whistle.domain import whistles as domain
 from services.whistle.store import Answering, Districts, Photos, Whistles, shown
-from shared.contracts import roster, whistle
+from shared.contracts import proofs, roster, whistle
 from shared.errors import Invalid
 from shared.service import Blobs, Records, Telling, on, rpc, timer
 
@@ -85,6 +85,15 @@ class WhistleService:
     @rpc(whistle.photo)
     def photo(self, digest):
         return self.photos.get(digest)
+
+    @rpc(proofs.prove)
+    def prove(self, id):
+        found = proof.export(self.whistles, id)
+        return found | {"photos": self.photos.types(found["words"])}
+
+    @rpc(proofs.verify)
+    def verify(self, part):
+        return proof.part(self.whistles, part)
 
     @on(roster.opened)
     def opened(self, fact):

@@ -15,7 +15,7 @@ ROLES: dict[str, frozenset[str]] = {
     "worker": frozenset(WORKS | {"place.change", "place.import", "place.export", "seat.appoint"}),
     "secretary": frozenset(
         WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
-        | {"card.publish", "person.admit", "person.change", "person.reveal"}
+        | {"card.publish", "person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "specialist": frozenset(WORKS | {"whistle.report", "absence.take", "card.publish"}),
     "lead": frozenset(
@@ -25,7 +25,7 @@ ROLES: dict[str, frozenset[str]] = {
     "street": frozenset(
         WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
         | {"seat.import", "seat.export", "card.publish", "absence.take", "team.change", "unit.mark"}
-        | {"person.admit", "person.change", "person.reveal"}
+        | {"person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "district": frozenset(
         WORKS - {"photo.add"} | {"whistle.erase", "settings.change", "unit.change", "unit.mark", "place.change"}
@@ -33,8 +33,9 @@ ROLES: dict[str, frozenset[str]] = {
         | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
         | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
         | {"access.read", "access.adjust", "security.read", "security.export"}
+        | {"whistle.export", "history.verify"}
     ),
-    "observer": frozenset(READS | {"person.read", "access.read"}),
+    "observer": frozenset(READS | {"person.read", "access.read", "whistle.export"}),
     # Reads across districts by visiting one after the other; belongs to none.
     "city_observer": frozenset(READS | {"district.visit"}),
     "operator": frozenset(

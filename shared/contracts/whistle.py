@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
-from shared.contracts import roster
+from shared.contracts import proofs, roster
 
 KINDS = ("群众诉求", "重点工作", "综合执法", "应急处置")
 STAGES = ("blown", "attended", "settled")
@@ -252,6 +252,7 @@ words_erased = Fact(SERVICE, "words_erased", WordsErased(), "已删除 / Words w
 CONTRACT = Contract(
     SERVICE,
     "吹哨报到: blow, report in, settle",
-    (blow, report, settle, erase, get, listing, open_work, responsible, trace, keep_photo, photo),
+    (blow, report, settle, erase, get, listing, open_work, responsible, trace, keep_photo, photo)
+    + (proofs.prove, proofs.verify),
     (blown, called, reported, settled, words_erased),
 )
