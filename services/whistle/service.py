@@ -3,8 +3,8 @@
 from services import proof
 from services.whistle.domain import answering as answers
 from services.whistle.domain import whistles as domain
-from services.whistle.store import Answering, Districts, Photos, Whistles, shown
-from shared.contracts import proofs, roster, whistle
+from services.whistle.store import Answering, Districts, Photos, Suggesting, Whistles, shown
+from shared.contracts import proofs, roster, suggestions, whistle
 from shared.errors import Invalid
 from shared.service import Blobs, Records, Telling, on, rpc, timer
 
@@ -17,6 +17,7 @@ class WhistleService:
     photos = Records(Photos)
     districts = Records(Districts)
     answering = Records(Answering)
+    suggesting = Records(Suggesting)
     blobs = Blobs()
     tell = Telling()
 
@@ -94,6 +95,10 @@ class WhistleService:
     @rpc(proofs.verify)
     def verify(self, part):
         return proof.part(self.whistles, part)
+
+    @rpc(suggestions.suggest)
+    def suggest(self, text):
+        return {"items": self.suggesting.suggest(text)}
 
     @on(roster.opened)
     def opened(self, fact):

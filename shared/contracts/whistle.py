@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
-from shared.contracts import proofs, roster
+from shared.contracts import proofs, roster, suggestions
 
 KINDS = ("群众诉求", "重点工作", "综合执法", "应急处置")
 STAGES = ("blown", "attended", "settled")
@@ -253,6 +253,6 @@ CONTRACT = Contract(
     SERVICE,
     "吹哨报到: blow, report in, settle",
     (blow, report, settle, erase, get, listing, open_work, responsible, trace, keep_photo, photo)
-    + (proofs.prove, proofs.verify),
+    + (proofs.prove, proofs.verify, suggestions.suggest),
     (blown, called, reported, settled, words_erased),
 )
