@@ -4,7 +4,7 @@ PYTHON ?= python3
 LOCAL := $(PY) -m deploy.local
 T ?= tests
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo story year verify parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ year: venv ## 演示试点一年 / play a pilot year on a throw-away platform (s
 
 verify: venv ## 核验全部历史 / prove that no history was touched
 	@$(LOCAL) tool deploy.verify
+
+proof: ## 核验导出的一件哨 / check an exported whistle, offline (f=FILE seal=HASH)
+	@$(PYTHON) huying_verify.py "$(f)" $(if $(seal),--seal=$(seal))
 
 parked: venv ## 搁置的消息 / show what could not be handled
 	@$(LOCAL) tool deploy.parked list

@@ -577,10 +577,10 @@ def documents(app: Flask) -> dict[str, dict]:
 
 def bare_app() -> Flask:
     """Make an application that only knows its routes: no broker, no keys, no limits."""
-    from gateway import api, photos, tables
+    from gateway import api, photos, proofs, tables
 
     app = Flask("gateway")
-    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp):
+    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp, proofs.rows, proofs.bp):
         app.register_blueprint(blueprint)
     return app
 
