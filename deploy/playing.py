@@ -16,7 +16,7 @@ from shared.contracts import whistle
 from shared.contracts.settings import CITY
 from shared.rules.days import BEIJING, iso
 
-PATIENCE = 60  # real seconds for which what is refused for a passing reason is asked for again
+PATIENCE = 120  # real seconds for which what is refused for a passing reason is asked for again
 PASSING = (429, 502, 503, 504)
 SOON = (404, 409, 422)  # how a service refuses what rests on a fact that it has not heard yet
 ROLES = {
