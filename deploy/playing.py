@@ -64,7 +64,7 @@ class Person:
         self.url, self.login, self.token, self.alone = url, login, "", threading.Lock()
 
     def sign_in(self, stale: str) -> None:
-        """Get a token instead of a stale one, once for all threads: tries of one login at once are refused as guesses."""
+        """Get a token instead of a stale one, once for all threads: tries of one login at once count as guesses."""
         with self.alone:
             if self.token == stale:
                 order = {"login": self.login, "password": PASSWORD}
