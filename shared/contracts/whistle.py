@@ -470,7 +470,7 @@ class Meeting(View):
 
 class Account(View):
     obstacle = own.one_of(OBSTACLES)
-    review = own.day(allow_none=True)
+    review = own.Day(allow_none=True)
     since = own.moment()
     words = fields.Nested(Words, allow_none=True)
 
