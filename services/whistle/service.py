@@ -8,7 +8,7 @@ from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
 from services.whistle.store import Answering, Districts, Photos, Whistles
-from shared.contracts import roster, whistle
+from shared.contracts import evaluation, roster, whistle
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.service import Blobs, Records, Telling, on, rpc, timer
@@ -262,6 +262,14 @@ class WhistleService:
         """Finish an erasure whose call was cut off between the fact and the words."""
         self.forget(fact["subject"], fact["data"]["act"])
 
+    @on(evaluation.rated)
+    def rated(self, fact):
+        self.score(fact)
+
+    @on(evaluation.amended)
+    def amended(self, fact):
+        self.score(fact)
+
     @timer(interval=1)
     def ring(self):
         for district, id in self.whistles.due():
@@ -286,6 +294,13 @@ class WhistleService:
         self.whistles.forget(refs, reason)
         for digest in self.photos.drop(photos):
             self.photos.delete(self.blobs, digest)
+
+    def score(self, fact):
+        """Show how a result was rated, in the evaluation service's name: the department does not read who rated."""
+        data = fact["data"]
+        self.whistles.caller = replace(self.whistles.caller, actor=evaluation.SERVICE)
+        told = {name: data[name] for name in ("department", "answer", "revision", "score")}
+        self.whistles.change(data["whistle"], working.score, rating=fact["subject"], **told)
 
     # -- what an act is told of the world -----------------------------------------------------------------------------
 

@@ -454,6 +454,7 @@ class Summons(View):
     extension = fields.Nested(Asked, allow_none=True)
     answer = fields.Nested(Answered, allow_none=True)
     score = fields.Float(allow_none=True)
+    rating = own.an_id(allow_none=True)
 
 
 class Meeting(View):
@@ -868,6 +869,7 @@ class Scored(View):
 
     department = fields.String(required=True)
     rating = own.an_id(required=True)
+    revision = fields.Integer(required=True, metadata={"description": "of the rating: the last one holds"})
     score = fields.Float(required=True)
     community = own.division(required=True)
 
