@@ -104,7 +104,7 @@ class Chain:
 
     def row(self) -> dict:
         row = {"_id": KEY, "id": ID, "district": "110102", "version": len(self.entries), "head": self.head}
-        return copy.deepcopy(row | {"state": vars(self.state), "history": self.entries, "told": 0})
+        return copy.deepcopy(row | {"state": vars(self.state), "history": self.entries})
 
 
 def lived(life) -> tuple[Chain, list[str | None]]:
