@@ -298,8 +298,7 @@ class Ledger(Store):
         found = {row["_id"]: row["history"] for row in self.wide(self.collection).find(asked, {"history": 1})}
         share = [(note, found.get(note["record"], [])[note["first"] - 1 : note["last"]]) for note in mine]
         # Where nothing was saved, somebody may be about to.
-        said = [(note, entries) for note, entries in share if entries or note["at"] < now - UNBORN]
-        return [(note["_id"], note["record"], entries) for note, entries in said]
+        return [(note["_id"], note["record"], said) for note, said in share if said or note["at"] < now - UNBORN]
 
     # -- forget ---------------------------------------------------------------------------------------------------
 

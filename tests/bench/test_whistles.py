@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.bench.test_floor import house_of, load
+from tests.bench.test_floor import house_of, load, size_of_a_whistle
 from tests.make import Client, a_blow
 
 ROUNDS, READY = 2, 700
