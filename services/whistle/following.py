@@ -36,7 +36,7 @@ class Following:
             "number": standing.number_of(self.of.answering.name_of(street), year, n),
             "recurrence_of": standing.recurrence_of(state, settled, rules),
         }
-        self.of.whistles.change(record.id, calling.enter, before=record, **order)
+        self.of.whistles.change(record, calling.enter, **order)
 
     def absorb(self, id: str) -> None:
         """Make all who reported a whistle that was merged reporters of what it was merged into, wherever that went."""

@@ -10,9 +10,9 @@ from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
 from services.whistle.following import Following
 from services.whistle.looking import Looking
-from services.whistle.store import Answering, Districts, Handovers, Open, Own, Photos, Register, Whistles
+from services.whistle.store import Answering, Districts, Handovers, Open, Own, Photos, Register, Suggesting, Whistles
 from services.whistle.store.answering import version_of
-from shared.contracts import roster, whistle
+from shared.contracts import evaluation, identity, proofs, roster, suggestions, whistle
 from shared.contracts.hears import HEARS
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
@@ -34,6 +34,7 @@ class WhistleService:
     own = Records(Own)
     register = Records(Register)
     handovers = Records(Handovers)
+    suggesting = Records(Suggesting)
     blobs = Blobs()
     tell = Telling()
 
@@ -229,6 +230,19 @@ class WhistleService:
     def photo(self, digest):
         return self.photos.get(digest)
 
+    @rpc(proofs.prove)
+    def prove(self, id):
+        found = proof.export(self.whistles, id)
+        return found | {"photos": self.photos.types(found["words"])}
+
+    @rpc(proofs.verify)
+    def verify(self, part):
+        return proof.part(self.whistles, part)
+
+    @rpc(suggestions.suggest)
+    def suggest(self, text):
+        return {"items": self.suggesting.suggest(text)}
+
     @on(roster.opened)
     def opened(self, fact):
         self.answering.opened(fact)
@@ -275,6 +289,26 @@ class WhistleService:
     def leave_ended(self, fact):
         self.answering.leave(fact)
 
+    @on(identity.admitted)
+    def admitted(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.moved)
+    def moved(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.suspended)
+    def suspended(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.resumed)
+    def resumed(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.dismissed)
+    def dismissed(self, fact):
+        self.answering.person(fact)
+
     @on(roster.category_set)
     def category_set(self, fact):
         self.answering.category_set(fact)
@@ -320,6 +354,14 @@ class WhistleService:
         self.forget(fact["subject"], fact["data"]["act"])
         self.stand(fact)
 
+    @on(evaluation.rated)
+    def rated(self, fact):
+        self.score(fact)
+
+    @on(evaluation.amended)
+    def amended(self, fact):
+        self.score(fact)
+
     @timer(interval=1)
     def ring(self):
         for district, id in self.whistles.due():
@@ -357,6 +399,13 @@ class WhistleService:
             setattr(there, name, getattr(self, name).enter(district))
         return there
 
+    def score(self, fact):
+        """Show how a result was rated, in the evaluation service's name: the department does not read who rated."""
+        data = fact["data"]
+        self.whistles.caller = replace(self.whistles.caller, actor=evaluation.SERVICE)
+        told = {name: data[name] for name in ("department", "answer", "revision", "score")}
+        self.whistles.change(data["whistle"], working.score, rating=fact["subject"], **told)
+
     # -- what an act is told of the world -----------------------------------------------------------------------------
 
     def act(self, id, decide, order, departments=(), **more):
@@ -366,7 +415,7 @@ class WhistleService:
             self.photos.must_have(order.get("photos", ()))
         given = self.given(before.state, before.state.asked if departments is None else departments)
         given = replace(given, **more)
-        return self.shown(self.whistles.change(id, decide, before=before, given=given, words=before.words, **order))
+        return self.shown(self.whistles.change(before, decide, given=given, words=before.words, **order))
 
     def given(self, state, departments=()):
         """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""

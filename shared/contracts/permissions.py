@@ -8,8 +8,8 @@ may adjust the table for its own people within ``may_add`` and ``may_drop``; wha
 OWN = {"whistle.blow", "whistle.own", "whistle.join", "whistle.confirm", "whistle.reopen", "whistle.withdraw"}
 # What the community does: it answers for itself, calls others, and settles.
 HOME = OWN | {"whistle.report", "whistle.escalate"}
-COMMANDS = HOME | {"whistle.summon", "whistle.settle", "whistle.merge"}
-COMES = {"whistle.report", "whistle.blow", "whistle.withdraw"}
+COMMANDS = HOME | {"whistle.summon", "whistle.settle", "whistle.merge", "evaluation.rate", "evaluation.read"}
+COMES = {"whistle.report", "whistle.blow", "whistle.withdraw", "evaluation.read"}
 DECIDES = COMMANDS | {"whistle.approve", "whistle.decide", "whistle.hand_over"}
 
 # What everybody who works here reads, and what a resident does.
@@ -23,7 +23,7 @@ ROLES: dict[str, frozenset[str]] = {
     "worker": frozenset(WORKS | HOME | {"place.change", "place.import", "place.export", "seat.appoint"}),
     "secretary": frozenset(
         WORKS | COMMANDS | {"place.change", "place.import", "place.export", "seat.appoint"}
-        | {"card.publish", "person.admit", "person.change", "person.reveal"}
+        | {"card.publish", "person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "specialist": frozenset(WORKS | COMES | {"absence.take", "card.publish"}),
     "lead": frozenset(
@@ -34,19 +34,20 @@ ROLES: dict[str, frozenset[str]] = {
     "street": frozenset(
         WORKS | DECIDES | {"place.change", "place.import", "place.export", "seat.appoint"}
         | {"seat.import", "seat.export", "card.publish", "absence.take", "team.change", "unit.mark"}
-        | {"person.admit", "person.change", "person.reveal"}
+        | {"person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "district": frozenset(
-        WORKS - {"photo.add"} | {"whistle.decide", "whistle.hand_over", "whistle.erase"}
+        WORKS - {"photo.add"} | {"whistle.decide", "whistle.hand_over", "whistle.erase", "evaluation.read"}
         | {"settings.change", "unit.change", "unit.mark", "place.change"}
         | {"place.import", "place.export", "seat.appoint", "seat.import", "seat.export", "card.publish", "absence.take"}
         | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
         | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
         | {"access.read", "access.adjust", "security.read", "security.export"}
+        | {"whistle.export", "history.verify"}
     ),
-    "observer": frozenset(READS | {"person.read", "access.read"}),
+    "observer": frozenset(READS | {"person.read", "access.read", "evaluation.read", "whistle.export"}),
     # Reads across districts by visiting one after the other; belongs to none.
-    "city_observer": frozenset(READS | {"district.visit"}),
+    "city_observer": frozenset(READS | {"district.visit", "evaluation.read"}),
     "operator": frozenset(
         {"district.read", "district.open", "district.enter", "clock.move", "person.self"}
         | {"person.admit", "person.read", "person.change", "person.revoke", "security.read", "security.export"}
@@ -86,7 +87,7 @@ FIXED = frozenset(
 ADDABLE: dict[str, frozenset[str]] = {
     "resident": frozenset({"figures.read"}),
     "steward": frozenset({"person.read", "place.change"}),
-    "worker": frozenset({"whistle.summon", "whistle.settle", "person.reveal", "card.publish"}),
+    "worker": frozenset({"whistle.summon", "whistle.settle", "person.reveal", "card.publish", "evaluation.read"}),
     "secretary": frozenset(
         {"whistle.decide", "whistle.approve", "unit.mark", "absence.take", "seat.import", "seat.export"}
     ),

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
-from shared.contracts import roster
+from shared.contracts import proofs, roster, suggestions
 from shared.contracts.settings import CLOCKS, ECHELONS, KINDS, MEASURE, TOLD
 
 STAGES = ("awaiting", "blown", "dispatched", "answered", "confirmed", "settled", "withdrawn", "rejected", "merged")
@@ -225,7 +225,7 @@ class Reassign(Act):
     note = note(1)
 
 
-class HandOver(Act):
+class HandSummonsOver(Act):
     """``person`` left out: to whoever holds the seat now."""
 
     department = summoned()
@@ -241,7 +241,7 @@ class Join(Act):
     note = note()
 
 
-class Merge(Act):
+class MergeWhistle(Act):
     into = own.an_id(required=True)
     note = note()
 
@@ -391,7 +391,7 @@ class Words(View):
     withheld = fields.Boolean()
 
 
-class Clock(View):
+class RunningClock(View):
     """A limit: ``met`` null while it runs; ``due`` null where it cannot be known (``unknown``: the year's holidays)."""
 
     clock = own.one_of(ALL_CLOCKS)
@@ -453,11 +453,12 @@ class Summons(View):
     instead_of = fields.String(allow_none=True)
     why = fields.String(allow_none=True)
     called_at = own.moment()
-    clocks = fields.List(fields.Nested(Clock))
+    clocks = fields.List(fields.Nested(RunningClock))
     returned = fields.Nested(Asked, allow_none=True)
     extension = fields.Nested(Asked, allow_none=True)
     answer = fields.Nested(Answered, allow_none=True)
     score = fields.Float(allow_none=True)
+    rating = own.an_id(allow_none=True)
 
 
 class Meeting(View):
@@ -473,7 +474,7 @@ class Meeting(View):
 
 class Account(View):
     obstacle = own.one_of(OBSTACLES)
-    review = own.day(allow_none=True)
+    review = own.Day(allow_none=True)
     since = own.moment()
     words = fields.Nested(Words, allow_none=True)
 
@@ -523,7 +524,7 @@ class Whistle(View):
     reopened = fields.Integer()
     returns = fields.Integer()
     supervised = fields.Integer()
-    clocks = fields.List(fields.Nested(Clock))
+    clocks = fields.List(fields.Nested(RunningClock))
     meeting = fields.Nested(Meeting, allow_none=True)
     account = fields.Nested(Account, allow_none=True)
     confirmations = fields.List(fields.Nested(Confirmation))
@@ -568,7 +569,7 @@ class Near(View):
     distance = fields.Integer(allow_none=True)
 
 
-class Moved(View):
+class MovedDue(View):
     """One limit as it was promised and as it would be by today's data."""
 
     department = fields.String()
@@ -579,7 +580,7 @@ class Moved(View):
 
 class Preview(View):
     id = own.an_id()
-    moves = fields.List(fields.Nested(Moved))
+    moves = fields.List(fields.Nested(MovedDue))
 
 
 class Answer(View):
@@ -630,7 +631,7 @@ class Due(View):
     moved = fields.Boolean(metadata={"description": "by an extension or a rest, so not as the limits alone have it"})
 
 
-class Rung(View):
+class LadderRung(View):
     after = fields.Integer(required=True)
     to = own.one_of(TOLD, required=True)
 
@@ -663,7 +664,7 @@ class Blown(View):
     awaiting = fields.Boolean()
     confidential = fields.Boolean()
     split_from = own.an_id(allow_none=True)
-    ladder = fields.List(fields.Nested(Rung))
+    ladder = fields.List(fields.Nested(LadderRung))
     confirm = fields.Nested(Confirming, allow_none=True)
     policy = fields.Integer(metadata={"description": "version of the district's settings that it lives by"})
     lon = fields.Float()
@@ -872,6 +873,7 @@ class Scored(View):
 
     department = fields.String(required=True)
     rating = own.an_id(required=True)
+    revision = fields.Integer(required=True, metadata={"description": "of the rating: the last one holds"})
     score = fields.Float(required=True)
     community = own.division(required=True)
 
@@ -908,9 +910,9 @@ supervise = acts("supervise", Supervise(), "decide", "督办 / Press for it")
 escalate = acts("escalate", Escalate(), "escalate", "提级 / Pass it to the echelon above")
 withdraw = acts("withdraw", Withdraw(), "withdraw", "撤回 / Withdraw one's whistle before anybody has come")
 reassign = acts("reassign", Reassign(), "decide", "改派 / Call another department in a department's place")
-hand_over = acts("hand_over", HandOver(), "hand_over", "交接 / Hand a summons to another person")
+hand_over = acts("hand_over", HandSummonsOver(), "hand_over", "交接 / Hand a summons to another person")
 join = acts("join", Join(), "join", "共同反映 / Join as a further reporter")
-merge = acts("merge", Merge(), "merge", "并案 / Merge it into another")
+merge = acts("merge", MergeWhistle(), "merge", "并案 / Merge it into another")
 part = acts("part", Part(), "merge", "拆案 / Take it out again")
 confirm = acts("confirm", Confirm(), "confirm", "现场确认 / Confirm on the spot")
 settle = acts("settle", Settle(), "settle", "销哨 / Settle it")
@@ -981,7 +983,7 @@ CONTRACT = Contract(
         *(conclude, ask_extension, decide_extension, put_on_account, take_off_account, supervise, escalate),
         *(withdraw, reassign, hand_over, join, merge, part, confirm, settle, reopen, move_dues, erase),
         *(get, listing, own_one, own_listing, inbox, counts, near, preview, open_work, responsible, trace),
-        *(keep_photo, photo),
+        *(keep_photo, photo, proofs.prove, proofs.verify, suggestions.suggest),
     ),
     (
         *(blown, approved, rejected, called, called_off, signed, contacted, reported, taken_up, fed_back, sent_back),

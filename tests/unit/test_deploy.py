@@ -22,6 +22,20 @@ def a_home(folder, **environ):
     return Settings(folder).adopt({"HUYING_MODE": "test", **environ}).complete()
 
 
+def test_an_environment_that_is_another_folders_is_never_emptied(tmp_path, monkeypatch):
+    python, link = tmp_path / "theirs" / "bin" / "python", tmp_path / ".venv"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    link.symlink_to(tmp_path / "theirs")
+    monkeypatch.setattr(local, "VENV", link)
+    local.prepare(test=True)
+    assert python.exists()
+    python.unlink()
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert python.parent.exists()
+
+
 def test_only_its_owner_reads_the_settings(tmp_path):
     settings = a_home(tmp_path)
     assert stat.S_IMODE(settings.path.stat().st_mode) == 0o600
@@ -219,3 +233,14 @@ def test_a_process_dies_with_its_supervisor(tmp_path):
     while ours.born(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert ours.born(pid) is None
+
+
+def test_an_environment_of_another_folder_is_never_cleared_through_a_link(tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin" / "pip").write_text("")
+    (tmp_path / "ours").symlink_to(theirs)
+    monkeypatch.setattr(local, "VENV", tmp_path / "ours")
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert (theirs / "bin" / "pip").exists()

@@ -72,7 +72,8 @@ def next_act(rng: random.Random, whistle: whistles.Whistle) -> list[tuple[str, d
             named = {"department": department}
             person = rng.choice(PEOPLE)
             steps = {
-                "signed": {"person": person}, "contacted": {}, "sent_back": {"reason": "needs_others", "meeting": False},
+                "signed": {"person": person}, "contacted": {},
+                "sent_back": {"reason": "needs_others", "meeting": False},
                 "reported": {"person": person, "act": an_id(rng)}, "taken_up": {}, "called_off": {},
                 "fed_back": {"result": "solved", "outcomes": []},
                 "extension_asked": {"until": iso(NOW)}, "handed_over": {"person": person, "seat": f"{department}@1"},
@@ -130,7 +131,8 @@ class World:
     def run(self, acts: int) -> None:
         """Let so many acts happen, and go on until all that was told is heard."""
         while acts or self.pending or self.working:
-            what = self.rng.choice(["act"] * bool(acts) + ["begin"] * bool(self.pending) + ["go on"] * len(self.working))
+            may = ["act"] * bool(acts) + ["begin"] * bool(self.pending) + ["go on"] * len(self.working)
+            what = self.rng.choice(may)
             if what == "act":
                 acts -= 1
                 self.live()

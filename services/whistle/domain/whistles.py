@@ -42,6 +42,7 @@ SAID = {
 }  # fmt: skip
 
 ANSWERED = ("fed_back", "rated")
+UNRATED = {"score": None, "rating": None, "revision": 0}
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def on_called(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle
     named = {name: data.get(name) for name in ("person", "seat", "instead_of", "why")}
     summons = {
         "role": data.get("role") or "lead", "stage": "called", "called_at": at, "dispatched_at": at, "former": None,
-        "clocks": {}, "returned": None, "extension": None, "answer": None, "score": None, **named,
+        "clocks": {}, "returned": None, "extension": None, "answer": None, **UNRATED, **named,
     }  # fmt: skip
     if summons["role"] == "lead":
         others = {name: each | {"role": "assist"} for name, each in whistle.summonses.items()}
@@ -187,8 +188,8 @@ def on_reported(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whist
 
 
 def on_fed_back(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
-    answer = {"result": data["result"], "outcomes": data["outcomes"], "at": at, "by": actor, "words": data.get("words")}
-    whistle = with_summons(whistle, data["department"], stage="fed_back", answer=answer, extension=None)
+    answer = {name: data.get(name) for name in ("act", "result", "outcomes", "words")} | {"at": at, "by": actor}
+    whistle = with_summons(whistle, data["department"], stage="fed_back", answer=answer, extension=None, **UNRATED)
     return answered(whistle, at) if whistle.is_answered else whistle
 
 
@@ -287,6 +288,13 @@ def on_overdue(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistl
     return replace(whistle, echelon=max(whistle.echelon, told, key=ECHELONS.index))
 
 
+def on_scored(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
+    rated = {name: data[name] for name in UNRATED}
+    if whistle.summonses[data["department"]]["stage"] == "fed_back":
+        rated["stage"] = "rated"
+    return with_summons(whistle, data["department"], **rated)
+
+
 def rung(whistle: Whistle, data: dict, *_) -> Whistle:
     """Count what a clock has rung."""
     name, department = data["clock"], data["department"]
@@ -340,10 +348,7 @@ CHANGES = {
     "overdue": on_overdue,
     "numbered": lambda whistle, data, at, actor: replace(whistle, number=data["number"]),
     "recurred": lambda whistle, data, at, actor: replace(whistle, recurrence_of=data["of"]),
-    "scored": lambda whistle, data, at, actor: with_summons(
-        whistle, data["department"], score=data["score"],
-        **({"stage": "rated"} if whistle.summonses[data["department"]]["stage"] == "fed_back" else {}),
-    ),
+    "scored": on_scored,
     "words_erased": lambda whistle, data, at, actor: replace(
         whistle, erasures=whistle.erasures | {data["act"]: data["reason"]}
     ),

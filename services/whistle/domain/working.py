@@ -226,12 +226,17 @@ def preview(whistle: Whistle, given: Given) -> list[dict]:
 
 
 def score(
-    whistle: Whistle, *, caller: Caller, now: datetime, department: str, rating: str, score: float
-) -> Iterator[Happened]:
-    """What the evaluation service told: a summons was rated (下考上); the last rating is shown."""
+    whistle: Whistle, *, caller: Caller, now: datetime, department: str, answer: str, rating: str, revision: int,
+    score: float,
+) -> Iterator[Happened]:  # fmt: skip
+    """What the evaluation service told: a result was rated (下考上). The last revision is shown, however they come;
+    what rates an earlier result than the one that stands is not."""
     summons = whistle.summonses.get(department)
-    if summons and summons["answer"] and summons["score"] != score:
-        yield scored(department=department, rating=rating, score=score, community=whistle.community, **to(department))
+    if summons and summons["answer"] and summons["answer"]["act"] == answer and summons["revision"] < revision:
+        yield scored(
+            department=department, rating=rating, revision=revision, score=score, community=whistle.community,
+            **to(department),
+        )  # fmt: skip
 
 
 def ring(whistle: Whistle, *, caller: Caller, now: datetime) -> Iterator[Happened]:

@@ -3,6 +3,7 @@
 from services.whistle.store.answering import Answering
 from services.whistle.store.open import Open
 from services.whistle.store.register import Handovers, Own, Register
+from services.whistle.store.suggesting import Suggesting
 from services.whistle.store.whistles import Districts, Photos, Whistles
 
-__all__ = ["Answering", "Districts", "Handovers", "Open", "Own", "Photos", "Register", "Whistles"]
+__all__ = ["Answering", "Districts", "Handovers", "Open", "Own", "Photos", "Register", "Suggesting", "Whistles"]
