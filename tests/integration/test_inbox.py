@@ -70,11 +70,11 @@ def test_each_sees_what_is_open_for_them_by_what_is_due_first(sign_in, street):
     before = counts(head, scope="community")
     made = [
         street.blow(community=QUIET, kind=kind, title=f"第{n}件")["id"]
-        for n, kind in enumerate(("重点工作", "综合执法", "应急处置"))
+        for n, kind in enumerate(("群众诉求", "综合执法", "应急处置"))
     ]
     eventually(lambda: set(made) <= set(ids(inbox(head, **quiet))))
     rows = [row for row in inbox(head, **quiet) if row["whistle"] in made]
-    assert [row["kind"] for row in rows] == ["应急处置", "综合执法", "重点工作"]
+    assert [row["kind"] for row in rows] == ["应急处置", "综合执法", "群众诉求"]
     assert [row["due"] for row in rows] == sorted(row["due"] for row in rows)
     assert [row["title"] for row in rows] == ["第2件", "第1件", "第0件"]
     assert eventually(lambda: counts(head, scope="community").get("dispatched", 0)) == before.get("dispatched", 0) + 3
@@ -86,11 +86,7 @@ def test_each_sees_what_is_open_for_them_by_what_is_due_first(sign_in, street):
     assert {row["whistle"] for row in mine} == (set(made) if persons == {person_id("xc-cg")} else set())
 
     assert specialist.act("signatures", made[2], {}).status_code == 201
-    row = eventually(
-        lambda: next(
-            row for row in inbox(specialist, scope="department", limit=100, stage="signed") if row["whistle"] == made[2]
-        )
-    )
+    row = shown(specialist, made[2], scope="department", stage="signed")
     assert row["department"] == "chengguan" and row["person"] == person_id("xc-cg")
     assert made[2] in ids(inbox(specialist, scope="mine", limit=100))
     assert made[2] not in ids(inbox(specialist, scope="department", limit=100, stage="called"))

@@ -192,6 +192,7 @@ def test_two_specialists_who_report_at_the_same_instant_are_both_in(wmy, chenggu
 def test_of_two_settlements_at_once_one_holds_and_one_yields(wmy, street, chengguan):
     for _ in range(8):
         id = wmy.blow()["id"]
+        wmy.at_rest(id)
         solved(id, wmy, chengguan)
         answers = at_once(lambda id=id: wmy.settle(id, note="一"), lambda id=id: street.settle(id, note="二"))
         assert sorted(each.status_code for each in answers) == [201, 409]

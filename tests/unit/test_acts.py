@@ -407,6 +407,16 @@ def test_open_work_of_somebody_who_left_goes_to_who_answers_then():
     assert not list(calling.pass_on(life.state, caller=timer, now=NOW, given=fresh, **left))
 
 
+def test_a_summons_is_handed_to_somebody_who_holds_a_seat_of_that_department_or_stands_in_there():
+    life = a_life()
+    with pytest.raises(Invalid, match="没有这位专员"):
+        life.decide("hand_over", STREET_LEAD, person="a-stranger")
+    life.do("hand_over", STREET_LEAD, act := "4b0c1d2e-0000-4000-8000-000000000001", person="someone-else")
+    assert life.state.summonses["chengguan"]["person"] == "someone-else"
+    # Told again after they have left, the same order finds what it did.
+    assert life.decide("hand_over", STREET_LEAD, act, person="someone-else", world={"staff": frozenset()}) == []
+
+
 def test_no_fact_carries_what_a_person_wrote():
     life = a_life(title="秘密标题", text="秘密", address="秘密楼", expected="秘密").do("report", CHENGGUAN, note="秘密")
     life.do("feed_back", CHENGGUAN, text="秘密").do("confirm", SECRETARY, note="秘密").do(
