@@ -96,17 +96,17 @@ def test_an_adjusted_role_may_more_or_less_within_a_second_and_no_other_district
     admin = signed_in(url, let_in(operator, **orders))
     client = signed_in(url, let_in(admin, **here))
     assert "figures.read" in client.get("/v1/me").json()["permissions"]
-    change = {"adjustment": fresh(), "role": "worker", "add": ["whistle.blow"], "drop": ["figures.read"]}
+    change = {"adjustment": fresh(), "role": "worker", "add": ["whistle.settle"], "drop": ["figures.read"]}
     answer = admin.post("/v1/access/adjustments", change)
     assert answer.status_code == 201 and answer.json()["drop"] == ["figures.read"], answer.text
     within_a_second(lambda: is_out(client) and is_out(admin))
     assert wmy.get("/v1/me").status_code == 200
     after, admin = renewed(client), renewed(admin)
     mine = after.get("/v1/me").json()["permissions"]
-    assert "whistle.blow" in mine and "figures.read" not in mine
+    assert "whistle.settle" in mine and "figures.read" not in mine
     assert after.get("/v1/figures").status_code == 403
     row = next(row for row in admin.get("/v1/access").json()["items"] if row["role"] == "worker")
-    assert row["add"] == ["whistle.blow"] and "figures.read" not in row["permissions"]
+    assert row["add"] == ["whistle.settle"] and "figures.read" not in row["permissions"]
     for wrong in ({"add": ["person.admit"]}, {"drop": ["person.self"]}, {"role": "district", "drop": ["unit.mark"]}):
         beyond = {"adjustment": fresh(), "role": "worker", "add": [], "drop": []} | wrong
         assert admin.post("/v1/access/adjustments", beyond).status_code == 422, wrong

@@ -141,9 +141,11 @@ class Answering(Store):
         """
         place, now, wanted, found = (self.database.name, self.caller.district, collection), time.monotonic(), [], {}
         for id in dict.fromkeys(ids):
-            until, row = REMEMBERED.get((*place, id), (0.0, {}))
+            until, row = REMEMBERED.get((*place, id), (0.0, None))
             if now > until:
                 wanted.append(id)
+                if row is not None:  # one asks anew, and others go by what was known until the answer is here
+                    REMEMBERED[(*place, id)] = (now + FRESH, row)
             else:
                 found[id] = row
         if wanted:
@@ -180,8 +182,9 @@ class Answering(Store):
 
     def settings(self, unit: str, district: dict) -> dict:
         """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""
-        units = self.around(unit, self.today())
-        path = domain.path_of(unit, units, self.today())
+        day = self.today()
+        units = self.around(unit, day)
+        path = domain.path_of(unit, units, day)
         return domain.settings_at(district, path, units, self.find("settings_heard", path))
 
     def today(self) -> date:

@@ -208,6 +208,8 @@ class Districts(Store):
         place = (self.database.name, self.caller.district, collection, key)
         until, row = REMEMBERED.get(place, (0.0, None))
         if time.monotonic() > until:
+            if row:  # one asks anew, and others go by what was known until the answer is here
+                REMEMBERED[place] = (time.monotonic() + FRESH, row)
             row = self.rows(collection).find_one({"_id": key})
             if row:
                 REMEMBERED[place] = (time.monotonic() + FRESH, row)
