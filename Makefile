@@ -4,7 +4,7 @@ PYTHON ?= python3
 LOCAL := $(PY) -m deploy.local
 T ?= tests
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ reset: venv ## 停止并清空数据 / stop and remove all data (asks; yes=1)
 
 demo: venv ## 演示一次吹哨报到 / play the main job and print its trace
 	@$(LOCAL) tool deploy.demo
+
+story: venv ## 演示万明园的三件事 / play the article: a balcony, tins, a lamp
+	@$(LOCAL) tool deploy.story
+
+year: venv ## 演示试点一年 / play a pilot year on a throw-away platform (street=110102009 scale=1)
+	@$(LOCAL) tool deploy.year $(if $(street),--street=$(street)) $(if $(scale),--scale=$(scale)) $(if $(run),--run=$(run))
 
 verify: venv ## 核验全部历史 / prove that no history was touched
 	@$(LOCAL) tool deploy.verify

@@ -46,6 +46,11 @@ def prepare(test: bool = False) -> None:
     missing = [file for file in files if not _stamped(stamps / file.name, wanted[file.name])]
     if not missing:
         return
+    if VENV.is_symlink():
+        raise SystemExit(
+            f".venv 是指向 {VENV.resolve()} 的链接，不能在此重建：删掉链接再试 / .venv is a link to another folder's "
+            "environment, which is not cleared from here: remove the link and try again"
+        )
     if not (VENV / "bin" / "pip").exists() or not _stamped(stamps / "python", said):
         say("Python 环境 / virtual environment", ".venv")
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("identity", "roster", "whistle", "figures")
+SERVICES = ("identity", "roster", "whistle", "evaluation", "figures")
 # The operator is the person who looks after parked messages.
 BROKER_USERS = (*SERVICES, "gateway", "operator")
 # What a person, or a test, may say about the gateway when starting the platform.

@@ -30,7 +30,7 @@ WAITING = 256
 # Two gateways may hear two services' facts in another order: a resumed stream begins a little before the known fact.
 OVERLAP = 2.0
 UNTOLD = ("actor", "traceparent", "hash")
-COMMUNITY_SIDE = frozenset({"secretary", "street", "district"})
+COMMUNITY_SIDE = frozenset({"steward", "worker", "secretary", "street", "district"})
 # Facts about people are for those who look after them; all others are for every listener of the district.
 ALSO_NEEDS = {"/identity": "person.revoke"}
 NOTHING_YET = "nothing-yet"

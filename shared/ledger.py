@@ -185,19 +185,20 @@ class Ledger(Store):
                 raise Conflict(f"编号已被使用({id}) / This id is already another's ({id})")
         return known
 
-    def change(self, id: str, decide: Decide, version: int | None = None, **order: Any) -> Record:
+    def change(self, id: str | Record, decide: Decide, version: int | None = None, **order: Any) -> Record:
         """Load, decide, record; where another writer was first, load and decide again.
 
         ``version`` makes it strict: raises ``Conflict`` when the record has moved on since. An order that was carried
-        out already decides nothing, and finds what it did.
+        out already decides nothing, and finds what it did. Instead of its id: the record, where it was just loaded.
         """
+        before = id if isinstance(id, Record) else self.get(id)
         for _ in range(ATTEMPTS):
-            before = self.get(id)
             happened = list(decide(before.state, caller=self.caller, now=self.now(), **order))
             if happened and version not in (None, before.version):
                 raise Conflict(f"已更新到第 {before.version} 版,请刷新 / It has moved on to version {before.version}")
             if after := self.record(before, happened):
                 return after
+            before = self.get(before.id)
         raise Conflict("多人同时办理,请再试一次 / Several people were at it at once: please try again")
 
     def record(self, before: Record, happened: list[Happened]) -> Record | None:

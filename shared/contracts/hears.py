@@ -1,7 +1,7 @@
 """Who hears what: all that goes sideways between services, on one page; two services may well hear each other."""
 
 from shared.contract import Fact
-from shared.contracts import identity, roster, whistle
+from shared.contracts import evaluation, identity, roster, whistle
 
 TREE = (roster.unit_founded, roster.unit_changed, roster.units_merged, roster.unit_split)
 
@@ -12,9 +12,11 @@ HEARS: dict[str, tuple[Fact, ...]] = {
     + (roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE),
     "whistle": (whistle.words_erased, roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
     + (roster.appointed, roster.term_ended, roster.leave_taken, roster.leave_ended)
-    + (roster.category_set, roster.rule_set, roster.rule_removed),
+    + (roster.category_set, roster.rule_set, roster.rule_removed, evaluation.rated, evaluation.amended),
+    "evaluation": (whistle.fed_back, whistle.called_off, whistle.words_erased, roster.units_merged),
     # What is counted, and beside it what is only witnessed: each fact's hash, for `make verify`.
     "figures": (whistle.blown, whistle.reported, whistle.settled, whistle.words_erased)
+    + tuple(evaluation.CONTRACT.facts)
     + tuple(identity.CONTRACT.facts)
     + tuple(roster.CONTRACT.facts),
 }

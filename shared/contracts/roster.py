@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
+from shared.contracts.settings import DistrictSettings, Hours, hours
 from shared.contracts.tables import CheckTable, GetTable, ListRows, Table, TableRow
 
 
@@ -42,45 +43,11 @@ POST = re.compile("^(?!all$)[a-z][a-z0-9]{1,23}$")
 SEAT = re.compile("^[a-z][a-z0-9]{1,23}@[1-9][0-9]{11}([.][0-9A-Za-z]{1,8}){0,3}$")
 # A category of events, a whole class of them (its first figures), or every one.
 CATEGORIES = re.compile("^([*]|[0-9]{2}|[0-9]{4}|[0-9]{6})$")
-CLOCK_TIME = re.compile("^([01][0-9]|2[0-3]):[0-5][0-9]$")
 LEVELS = ("district", "street", "community", "compound", "building", "entrance")
 TYPES = ("街道", "镇", "乡", "地区", "社区", "村", "小区", "楼", "单元")
 KINDS_OF_DEPARTMENT = ("department", "utility")
 HEAD, STEWARD, COMMUNITY = "head", "steward", "community"  # posts, and who solves at home, that are no department's
 RESERVED = (HEAD, STEWARD, COMMUNITY)
-
-
-class Hours(Order):
-    """When somebody is on duty: weekdays from 1 (Monday) to 7, from and to a time of the Beijing day."""
-
-    days = fields.List(
-        fields.Integer(validate=validate.Range(1, 7)), required=True, validate=[own.some(1, 7), own.distinct]
-    )
-    opens = own.code(CLOCK_TIME, required=True)
-    closes = own.code(CLOCK_TIME, required=True)
-
-
-def hours(**options):
-    return fields.List(
-        fields.Nested(Hours), validate=validate.Length(max=14, error="最多 14 段 / 14 at most"), **options
-    )
-
-
-class DistrictSettings(Order):
-    """What differs from district to district; it may be set for any unit below too, and is inherited down the tree."""
-
-    departments = fields.List(own.department(), validate=[own.some(1, 60), own.distinct])
-    must_have = fields.List(
-        own.department(),
-        validate=[own.some(0, 60), own.distinct],
-        metadata={"description": "departments of which each community must have a named specialist"},
-    )
-    duty_hours = hours()
-    resident_whistle = fields.Boolean(metadata={"description": "residents may blow the green whistle"})
-    report_within = fields.Integer(
-        validate=validate.Range(20, 5000, error="20–5000 米 / metres"),
-        metadata={"description": "metres within which a report-in counts as on the spot"},
-    )
 
 
 class Open(Order):

@@ -29,6 +29,10 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
 @pytest.fixture(scope="module")
 def house():
+    yield from house_of(listeners=False)
+
+
+def house_of(listeners: bool):
     """A platform with the floor's service beside ours, and a gateway that serves both."""
     shutil.rmtree(HOME, ignore_errors=True)
     began = time.perf_counter()
@@ -61,14 +65,10 @@ def house():
         ),
     ]  # fmt: skip
     eventually(lambda: ready(f"http://127.0.0.1:{port}"), 30)
-    # No listeners: what figures do with a fact is their own rate. One gateway: the one that serves floor and house.
-    running.stop_one("figures")
+    # One gateway: the one that serves floor and house.
     running.stop_one("gateway")
-    api = topology.Management(settings.management())
-    for each in api.ask("GET", "queues", settings.vhost, "figures.facts", "bindings"):
-        if each["source"]:
-            binding = ("e", each["source"], "q", "figures.facts", each["properties_key"])
-            api.ask("DELETE", "bindings", settings.vhost, *binding)
+    if not listeners:
+        without_listeners(running)
     yield {"platform": running, "port": port, "first": first, "again": again, "idle": idle, "pids": started}
     for process in started:
         process.terminate()
@@ -77,9 +77,22 @@ def house():
     running.down()
 
 
-def load(house: dict, token: str, kind: str, clients: int) -> dict:
+def without_listeners(running: Platform) -> None:
+    """Have nobody hear what whistles tell: what others, and the whistle's own views, do with a fact is their own rate."""
+    settings = running.settings
+    api = topology.Management(settings.management())
+    for name, contract in CONTRACTS.items():
+        queue = f"{name}.facts"
+        for each in api.ask("GET", "queues", settings.vhost, queue, "bindings") if contract.hears else ():
+            if each["source"].startswith("whistle."):
+                api.ask("DELETE", "bindings", settings.vhost, "e", each["source"], "q", queue, each["properties_key"])
+    running.stop_one("figures")
+
+
+def load(house: dict, token: str, kind: str, clients: int, things: list[str] = ()) -> dict:
     argv = [sys.executable, str(Path(__file__).with_name("load.py")), str(house["port"]), token, kind, str(clients)]
-    done = subprocess.run([*argv, str(SECONDS), str(SIZE)], capture_output=True, text=True, check=True)
+    given = {"input": json.dumps(list(things)), "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([*argv, str(SECONDS), str(SIZE)], **given)
     return json.loads(done.stdout)
 
 

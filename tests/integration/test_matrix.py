@@ -11,12 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.api.evaluation import INDICATORS
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
 from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES, ROLES, may
 from shared.errors import Forbidden, Unauthenticated
 from shared.service import Answer, Came
-from tests.make import SIJIYUAN
+from tests.make import SIJIYUAN, eventually
 from tests.make_gateway import COMMUNITY, XICHENG, FakeBus, a_gateway, a_token
 
 NOBODY = "nobody"
@@ -195,8 +196,19 @@ def seen_by(admin) -> list[list[dict]]:
         "/v1/whistles",
         "/v1/people?limit=200",
         "/v1/rules",
+        "/v1/ratings",
     ]
     return [admin.get(path).json()["items"] for path in (*asked, "/v1/departments", "/v1/teams", "/v1/categories")]
+
+
+def rated(specialist, secretary, whistle: str) -> str:
+    """Have a whistle fed back and rated; gives the rating."""
+    for noun, said in (("reports", {}), ("answers", {"result": "solved", "text": "已清运。"})):
+        made = specialist.post(f"/v1/whistles/{whistle}/{noun}", {"act": str(uuid.uuid4())} | said)
+        assert made.status_code == 201, made.text
+    order = {"act": str(uuid.uuid4()), "department": "chengguan", "indicators": INDICATORS}
+    path = f"/v1/whistles/{whistle}/ratings"
+    return eventually(lambda: (made := secretary.post(path, order)).status_code == 201 and made.json()["id"])
 
 
 def test_nobody_reaches_past_their_district_or_acts_past_their_unit(platform, url, sign_in, app):
@@ -209,7 +221,8 @@ def test_nobody_reaches_past_their_district_or_acts_past_their_unit(platform, ur
     order |= {"roles": ["worker"], "unit": NEIGHBOUR}
     assert admin.post("/v1/people", order).status_code == 201
     abroad = {"people": sjy.get("/v1/me").json()["id"], "seats": f"head@{ABROAD}"}
-    abroad["whistles"] = sjy.blow(community=ABROAD)["id"]
+    abroad["whistles"] = sjy.blow(community=ABROAD, departments=["chengguan"])["id"]
+    abroad["ratings"] = rated(sign_in("sjs-cg"), sjy, abroad["whistles"])
     nearby = {"people": id, "seats": f"head@{NEIGHBOUR}"}
     before, wrong, tried = seen_by(theirs), [], 0
     for login, role in DOORS.items():

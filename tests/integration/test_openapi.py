@@ -14,6 +14,7 @@ from schemathesis import checks as general
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi import checks as openapi
 
+from gateway.api.evaluation import INDICATORS
 from shared.contracts.permissions import ROLES
 from shared.contracts.rows import person_of
 from tests.make import Client, a_blow, eventually, fresh
@@ -328,6 +329,26 @@ def table_orders(stage: Stage) -> dict:
     return good
 
 
+def rating_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the ratings: something is fed back, rated, and the rating amended."""
+    secretary, id, order = stage.clients["secretary"], fresh(), {"act": fresh(), "department": "chengguan"}
+    order |= {"indicators": INDICATORS, "note": "来得快"}
+    path, poor = f"/v1/whistles/{id}/ratings", INDICATORS | {"quality": 1}
+    assert secretary.post("/v1/whistles", stage.blow(id=id)).status_code == 201
+    for noun, said in (("reports", {}), ("answers", {"result": "solved", "text": "已清运。"})):
+        made = stage.clients["specialist"].post(f"/v1/whistles/{id}/{noun}", {"act": fresh()} | said)
+        assert made.status_code == 201, made.text
+    rating = eventually(lambda: (made := secretary.post(path, order)).status_code == 201 and made.json()["id"])
+    return {
+        "evaluation.rate": lambda: secretary.post(path, order),
+        "evaluation.amend": lambda: secretary.post(
+            f"/v1/ratings/{rating}/amendments", {"act": fresh(), "indicators": poor, "reason": "又漏了"}
+        ),
+        "evaluation.of_whistle": lambda: stage.clients["district"].get(path),
+        "evaluation.listing": lambda: stage.clients["observer"].get("/v1/ratings", params={"limit": 3}),
+    }
+
+
 def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sign_in):
     """One good order for each operation, checked against what is published about its answer."""
     who, one_more = stage.clients, stage.admit("secretary")[0]
@@ -406,7 +427,7 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "stream.listen": lambda: sign_in("xc-look").session.get(f"{url}/v1/stream", stream=True, timeout=10),
     }
     # These first: an adjustment ends every token of the district.
-    good = roster_orders(stage) | table_orders(stage) | good
+    good = roster_orders(stage) | table_orders(stage) | rating_orders(stage) | good
     known = operations(published)
     # Of the second door test_doors.py asks, where there is one.
     assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}

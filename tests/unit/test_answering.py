@@ -143,8 +143,16 @@ def test_the_nearest_seat_with_somebody_in_it_answers():
     assert (alone["person"], alone["instead_of"], alone["seat"]) == (None, "li", "chengguan@110102009041")
 
 
-def test_at_home_it_is_the_head_of_the_station():
-    assert domain.seats_for("community", PATH[2:3]) == ["head@110102009041"]
+def test_at_home_it_is_the_steward_of_the_building_and_else_the_head_of_the_station():
+    building = "110102009041.C0001.B0001"
+    assert domain.seats_for("community", [building, "110102009041"]) == [
+        *(f"steward@{building}", "steward@110102009041"), *(f"head@{building}", "head@110102009041"),
+    ]  # fmt: skip
+    steward = [{"term": "t", "person": "sun", "since": "2026-01-01", "until": None, "substitute": None}]
+    head = [{"term": "u", "person": "zheng", "since": "2026-01-01", "until": None, "substitute": None}]
+    seats = {f"steward@{building}": steward, "head@110102009041": head}
+    assert domain.answer_for("community", [building, "110102009041"], seats, {}, DAY)["person"] == "sun"
+    assert domain.answer_for("community", ["110102009041"], seats, {}, DAY)["person"] == "zheng"
 
 
 def test_terms_and_leaves_are_the_same_in_whatever_order_they_were_heard():

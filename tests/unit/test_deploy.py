@@ -219,3 +219,14 @@ def test_a_process_dies_with_its_supervisor(tmp_path):
     while ours.born(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert ours.born(pid) is None
+
+
+def test_an_environment_of_another_folder_is_never_cleared_through_a_link(tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin" / "pip").write_text("")
+    (tmp_path / "ours").symlink_to(theirs)
+    monkeypatch.setattr(local, "VENV", tmp_path / "ours")
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert (theirs / "bin" / "pip").exists()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from shared.contracts.roster import COMMUNITY, HEAD
+from shared.contracts.roster import COMMUNITY, HEAD, STEWARD
 from shared.errors import Invalid, NotFound
 
 CLASS, SUB_CLASS = 2, 4  # figures of a class and of a sub class
@@ -194,9 +194,10 @@ def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: da
 
 
 def seats_for(department: str, path: Iterable[str]) -> list[str]:
-    """Give the seats that may answer for a department along a path; at home it is the community's head."""
-    post = HEAD if department == COMMUNITY else department
-    return [f"{post}@{unit}" for unit in path]
+    """Give the seats that may answer for a department along a path; at home the building's steward, then the head."""
+    path = list(path)
+    posts = (STEWARD, HEAD) if department == COMMUNITY else (department,)
+    return [f"{post}@{unit}" for post in posts for unit in path]
 
 
 def people_in(terms: Iterable[dict]) -> set[str]:

@@ -2,6 +2,6 @@
 
 from services.whistle.store.answering import Answering
 from services.whistle.store.suggesting import Suggesting
-from services.whistle.store.whistles import Districts, Photos, Whistles, shown
+from services.whistle.store.whistles import Districts, Photos, Whistles
 
-__all__ = ["Answering", "Districts", "Photos", "Suggesting", "Whistles", "shown"]
+__all__ = ["Answering", "Districts", "Photos", "Suggesting", "Whistles"]

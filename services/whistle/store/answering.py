@@ -194,17 +194,25 @@ class Answering(Store):
         self.must_know(category)
         units = self.around(unit, day) if district_of(unit) == self.caller.district else {}
         domain.must_be_known("unit", unit, unit == self.caller.district or "level" in units.get(unit, {}))
-        path = domain.path_of(unit, units, day)
-        wide = domain.with_absorbed(path, units, day)
+        rule = self.rule(category, unit, day)
+        answers = self.answers([rule["lead"], *rule["assists"]], unit, day)
+        lead, *assists = (answers[each] for each in (rule["lead"], *rule["assists"]))
+        return rule | {"category": category, "unit": unit, "lead": lead, "assists": assists}
+
+    def rule(self, category: str, unit: str, day: date) -> dict:
+        """Give the catalogue's rule for a category at a unit; raises ``NotFound`` where it has none."""
+        path = domain.path_of(unit, self.around(unit, day), day)
         ids = [f"{width}@{code}" for width in domain.widths(category) for code in path]
-        rule = domain.resolve(category, path, self.find("rules_heard", ids))
-        departments = [rule["lead"], *rule["assists"]]
-        asked = [seat for department in departments for seat in domain.seats_for(department, wide)]
-        rows = self.find("seats_heard", asked)
+        return domain.resolve(category, path, self.find("rules_heard", ids))
+
+    def answers(self, departments: Iterable[str], unit: str, day: date) -> dict[str, dict]:
+        """Give who answers for each of these departments at a unit on a day."""
+        departments, units = list(departments), self.around(unit, day)
+        wide = domain.with_absorbed(domain.path_of(unit, units, day), units, day)
+        rows = self.find("seats_heard", [seat for each in departments for seat in domain.seats_for(each, wide)])
         seats = {id: domain.terms_of(row["heard"]) for id, row in rows.items() if row}
         leaves = self.leaves({who for terms in seats.values() for who in domain.people_in(terms)}, day)
-        answers = [domain.answer_for(department, wide, seats, leaves, day) for department in departments]
-        return rule | {"category": category, "unit": unit, "lead": answers[0], "assists": answers[1:]}
+        return {each: domain.answer_for(each, wide, seats, leaves, day) for each in departments}
 
     def leaves(self, people: set[str], day: date) -> dict[str, list[dict]]:
         """Give the leaves of people, and of who stands in for those who are away on the day."""
