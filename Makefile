@@ -59,7 +59,7 @@ replay: venv ## 重放搁置的消息 / handle it again (s=whistle, id=)
 drop: venv ## 丢弃搁置的消息 / drop it, with a reason (s=, id=, because=)
 	@$(LOCAL) tool deploy.parked drop $(s) $(id) $(if $(value because),'--because=$(subst ','\'',$(value because))')
 
-district: venv ## 开通一个区 / open a district (code=110105)
+district: venv ## 开通一个区，或全部 / open a district (code=110105), or all sixteen (code=all)
 	@$(LOCAL) tool deploy.district $(code)
 
 import: venv ## 导入表格 / bring a table in (file= kind=people|places|seats|rules run=1 login=xc-admin)

@@ -222,6 +222,9 @@ def operation_of(row: Row, printer: Printer) -> dict:
         done["content"] = {"application/json": {"schema": answer}}
         if row.method in READING or "version" in call.gives.fields and not call.many:
             done["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "版本 / entity tag"}}
+    if row.see:
+        link = {"schema": {"type": "string"}, "description": f"相关 / what goes with it: {row.see}"}
+        done["headers"] = done.get("headers", {}) | {"Link": link}
     responses = {str(row.status): done}
     if row.method in READING:
         responses["304"] = {"description": "没有变化 / Not changed"}

@@ -15,6 +15,7 @@ bp = blueprint(
             refuses=(404,),
             example={"code": "010101", "change": "2f6a1b9e-4c7d-4e0a-9b35-8d1c0e7f2a46", "name": "私搭阳台"},
         ),
+        Row("GET", "/catalogue", roster.catalogue),
         Row("GET", "/rules", roster.rules),
         Row(
             "POST",

@@ -8,7 +8,7 @@ from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
 from services.whistle.store import Answering, Districts, Photos, Suggesting, Whistles
-from shared.contracts import evaluation, proofs, roster, suggestions, whistle
+from shared.contracts import evaluation, identity, proofs, roster, suggestions, whistle
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.service import Blobs, Records, Telling, on, rpc, timer
@@ -259,6 +259,26 @@ class WhistleService:
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+
+    @on(identity.admitted)
+    def admitted(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.moved)
+    def moved(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.suspended)
+    def suspended(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.resumed)
+    def resumed(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.dismissed)
+    def dismissed(self, fact):
+        self.answering.person(fact)
 
     @on(roster.category_set)
     def category_set(self, fact):

@@ -979,8 +979,7 @@ CONTRACT = Contract(
         *(conclude, ask_extension, decide_extension, put_on_account, take_off_account, supervise, escalate),
         *(withdraw, reassign, hand_over, join, merge, part, confirm, settle, reopen, move_dues, erase),
         *(get, listing, own_one, own_listing, inbox, counts, near, preview, open_work, responsible, trace),
-        *(keep_photo, photo),
-        *(proofs.prove, proofs.verify, suggestions.suggest),
+        *(keep_photo, photo, proofs.prove, proofs.verify, suggestions.suggest),
     ),
     (
         *(blown, approved, rejected, called, called_off, signed, contacted, reported, taken_up, fed_back, sent_back),

@@ -78,7 +78,7 @@ def house_of(listeners: bool):
 
 
 def without_listeners(running: Platform) -> None:
-    """Have nobody hear what whistles tell: what others, and the whistle's own views, do with a fact is their own rate."""
+    """Have nobody hear what whistles tell: what others, and the whistle's own views, do with it is their own rate."""
     settings = running.settings
     api = topology.Management(settings.management())
     for name, contract in CONTRACTS.items():

@@ -370,6 +370,20 @@ def test_days_are_found_between_two_ends(rows):
     assert [row["count"] for row in rows.find(one, batch_size=64)] == [3]
 
 
+def test_moments_between_two_ends_are_found_newest_first(rows):
+    rows.create_index([("district", ASCENDING), ("state.department", ASCENDING), ("state.rated_at", DESCENDING)])
+    for n in range(10):
+        for department in ("chengguan", "zhujian"):
+            state = {"department": department, "rated_at": NOW + timedelta(hours=n)}
+            rows.insert_one({"id": f"{n}", "district": "110102", "state": state})
+    span = {"$gte": NOW + timedelta(hours=2), "$lt": NOW + timedelta(hours=6)}
+    asked = {"district": "110102", "state.department": "chengguan", "state.rated_at": span}
+    order = [("state.rated_at", DESCENDING), ("id", ASCENDING)]
+    assert [row["id"] for row in rows.find(asked).sort(order).limit(3)] == ["5", "4", "3"]
+    asked["state.rated_at"] = {"$gte": span["$gte"], "$lte": NOW + timedelta(hours=3)}
+    assert [row["id"] for row in rows.find(asked).sort(order).limit(3)] == ["3", "2"]
+
+
 def test_revocations_are_found_from_a_moment_on(rows):
     rows.create_index([("state.before", ASCENDING)])
     for n in range(1, 6):

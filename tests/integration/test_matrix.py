@@ -165,6 +165,7 @@ def order_at(view, place: str, things: dict[str, str]) -> tuple[str, dict]:
             "code": place,
             "community": place,
             "person": things["people"],
+            "plan": str(uuid.uuid4()),
             "id": things.get(kind, str(uuid.uuid4())),
         }
         path = path.replace(f"<{name}>", here[name])

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from datetime import datetime, timedelta
 
 import pyotp
 import pytest
@@ -17,7 +18,7 @@ from schemathesis.specs.openapi import checks as openapi
 from gateway.api.evaluation import INDICATORS
 from shared.contracts.permissions import ROLES
 from shared.contracts.rows import person_of
-from tests.make import Client, a_blow, eventually, fresh
+from tests.make import Client, a_blow, eventually, fresh, solved
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
 DISTRICT = "110109"
@@ -48,7 +49,7 @@ class Stage:
             self.clients[role] = self.admit(role)[0]
         secretary = self.clients["secretary"]
         eventually(lambda: secretary.post("/v1/whistles", self.blow()).status_code == 201)
-        self.blown, self.attended, self.settled = self.whistle(0), self.whistle(1), self.whistle(2)
+        self.blown, self.reported, self.settled = self.whistle(0), self.whistle(1), self.whistle(2)
         self.victim = self.admit("observer")[1]
         self.photo = self.upload().json()["digest"]
 
@@ -79,10 +80,11 @@ class Stage:
         """Blow a whistle and take it some steps on; gives its id."""
         secretary, id = self.clients["secretary"], fresh()
         assert secretary.post("/v1/whistles", self.blow(id=id)).status_code == 201
-        if steps > 0:
-            assert self.clients["specialist"].post(f"/v1/whistles/{id}/reports", {"report": fresh()}).ok
+        if steps == 1:
+            assert self.clients["specialist"].report(id).ok
         if steps > 1:
-            assert secretary.post(f"/v1/whistles/{id}/settlements", {"settlement": fresh()}).ok
+            solved(id, secretary, self.clients["specialist"])
+            assert secretary.settle(id).ok
         return id
 
     def upload(self):
@@ -114,7 +116,7 @@ def paths_of(stage: Stage, name: str):
         return [{"id": stage.victim}]
     if name == "photos.show":
         return [{"digest": stage.photo}]
-    return [{"id": id} for id in (stage.blown, stage.attended, stage.settled)]
+    return [{"id": id} for id in (stage.blown, stage.reported, stage.settled)]
 
 
 def cases(stage: Stage, role: str, name: str, operation):
@@ -258,6 +260,8 @@ def roster_orders(stage: Stage) -> dict:
         "roster.station": get(f"/v1/stations/{here}"),
         "roster.sheet": get(f"/v1/stations/{here}/sheet"),
         "roster.gaps": get("/v1/gaps", limit=3),
+        "roster.handover": get(f"/v1/seats/{seat}/sheet"),
+        "roster.drop_plan": planned(admin, other, free),
         "roster.hand_over": post(
             f"/v1/seats/{seat}/handovers", term=fresh(), person=next_one, since="2031-06-01", **change()
         ),
@@ -270,14 +274,25 @@ def roster_orders(stage: Stage) -> dict:
         "roster.set_category": post("/v1/categories", code="010101", name="阳台外扩", **change()),
         "roster.set_rule": post("/v1/rules", lead="chengguan", **rule, **change()),
         "roster.rules": get("/v1/rules"),
+        "roster.catalogue": get("/v1/catalogue"),
         "whistle.responsible": lambda: eventually(
             lambda: (made := admin.get("/v1/responsible", params=rule)).status_code == 200 and made, 10
         ),
-        "whistle.open_work": get("/v1/open-whistles", department="chengguan", community=here),
         "roster.remove_rule": post("/v1/rules/removals", **rule, **change()),
         "roster.merge": post(f"/v1/units/{other}/mergers", communities=[free], since="2020-01-01", **change()),
         "roster.close": lambda: eventually(lambda: closed(admin, f"{here}.09", here, since), 10),
     }  # fmt: skip
+
+
+def planned(admin: Client, code: str, community: str):
+    """Give what plans a merger and gives it up."""
+
+    def act():
+        order = {"change": fresh(), "communities": [community], "since": "2099-01-01"}
+        assert admin.post(f"/v1/units/{code}/mergers", order).status_code == 201
+        return admin.post(f"/v1/units/{code}/plans/{order['change']}/withdrawals", {"change": fresh()})
+
+    return act
 
 
 def appointed(admin: Client, seat: str, person: str, since: str) -> str:
@@ -294,6 +309,91 @@ def closed(admin: Client, code: str, parent: str, since: str):
     admin.post("/v1/units", order)
     made = admin.post(f"/v1/units/{code}/closures", {"change": fresh(), "until": "2019-01-01"})
     return made.status_code < 400 and made
+
+
+def whistle_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the whistle, upon one that stands where the act is called for."""
+    who, here = stage.clients, stage.community
+    head, street, one, admin, observer = (
+        who[role] for role in ("secretary", "street", "specialist", "district", "observer")
+    )
+    now = datetime.fromisoformat(observer.get("/v1/clock").json()["now"])
+    soon, late = (now + timedelta(days=1)).isoformat(), (now + timedelta(days=30)).isoformat()
+    signed, came, both = (one, "signatures", {}), (one, "reports", {}), {"departments": ["chengguan", "zhujian"]}
+    gave, seen = (one, "answers", {"result": "solved", "text": "已拆除。"}), (head, "confirmations", {"solved": True})
+    back = (one, "returns", {"reason": "not_our_duty", "proposes": "zhujian", "note": "属住建"})
+    met = (street, "meetings", {**both, "at": soon, "where": "工作站"})
+    asked = (one, "extension-requests", {"until": late, "note": "等产权单位"})
+    spring = (now + timedelta(days=90)).strftime("%Y-%m-%d")
+    rests = (street, "accounts", {"obstacle": "season", "review": spring, "note": "冬季不能施工"})
+
+    def one_that(*steps, by: Client = head, **order) -> str:
+        """Blow a whistle and take it some steps on; gives its id."""
+        id = fresh()
+        made = [by.post("/v1/whistles", stage.blow(id=id, **order))]
+        made += [client.act(noun, id, said) for client, noun, said in steps]
+        assert {each.status_code for each in made} == {201}, [each.text for each in made]
+        return id
+
+    def act(client: Client, noun: str, *steps, by: Client = head, **order):
+        return lambda: client.act(noun, one_that(*steps, by=by), order)
+
+    def get(client: Client, path: str, **params):
+        return lambda: client.get(f"/v1/{path}", params=params)
+
+    def handed_over():
+        """Hand what somebody has signed for to whom the seat belongs, as soon as the whistle service has heard that."""
+        id = one_that(signed)
+        return eventually(
+            lambda: (made := street.act("handovers", id, {"department": "chengguan"})).status_code == 201 and made
+        )
+
+    return {
+        "whistle.blow": lambda: head.post("/v1/whistles", stage.blow(photos=[stage.photo])),
+        "whistle.approve": act(street, "approvals", by=one, approved=True),
+        "whistle.summon": act(head, "summonses", departments=["zhujian"], note="请住建到场"),
+        "whistle.sign": act(one, "signatures"),
+        "whistle.contact": act(one, "contacts", way="visit", note="已约定"),
+        "whistle.report": act(one, "reports", photos=[stage.photo], place={"lon": 116.3441, "lat": 39.9312}),
+        "whistle.take_up": act(one, "handlings", came),
+        "whistle.feed_back": act(
+            one, "answers", came, result="solved", text="已拆除。",
+            outcomes=[{"measure": "illegal_structure", "count": 1, "amount": 12.5}],
+        ),
+        "whistle.send_back": act(*back[:2], **back[2]),
+        "whistle.decide_return": act(street, "return-decisions", back, department="chengguan", upheld=False),
+        "whistle.convene": act(*met[:2], **met[2]),
+        "whistle.conclude": act(street, "meeting-conclusions", met, minutes="由城管牵头", lead="chengguan"),
+        "whistle.ask_extension": act(*asked[:2], **asked[2]),
+        "whistle.decide_extension": act(street, "extension-decisions", asked, department="chengguan", granted=True),
+        "whistle.put_on_account": act(*rests[:2], **rests[2]),
+        "whistle.take_off_account": act(street, "account-ends", rests),
+        "whistle.supervise": act(street, "supervisions", department="chengguan", note="请今日反馈"),
+        "whistle.escalate": act(head, "escalations", note="协调未果"),
+        "whistle.withdraw": act(head, "withdrawals", note="重复"),
+        "whistle.reassign": act(street, "reassignments", department="chengguan", instead="zhujian", note="属住建"),
+        "whistle.hand_over": handed_over,
+        "whistle.join": act(who["resident"], "joinings", note="我家也是"),
+        "whistle.merge": lambda: head.act("mergers", one_that(), {"into": one_that()}),
+        "whistle.part": lambda: head.act(
+            "partings", one_that((head, "mergers", {"into": one_that()})), {"note": "两处问题"}
+        ),
+        "whistle.confirm": act(*seen[:2], came, gave, **seen[2]),
+        "whistle.settle": act(head, "settlements", came, gave, seen, note="好"),
+        "whistle.reopen": act(head, "reopenings", came, gave, seen, (head, "settlements", {}), note="又搭起来了"),
+        "whistle.move_dues": act(street, "recomputations", note="日历已更新"),
+        "whistle.erase": act(admin, "erasures", reason="requested"),
+        "whistle.get": get(observer, f"whistles/{stage.settled}"),
+        "whistle.listing": get(observer, "whistles", limit=3),
+        "whistle.own_one": get(head, f"my-whistles/{stage.settled}"),
+        "whistle.own_listing": get(head, "my-whistles", limit=3),
+        "whistle.inbox": get(head, "inbox", scope="community", limit=3),
+        "whistle.counts": get(one, "inbox-counts", scope="department"),
+        "whistle.near": get(who["resident"], "near-whistles", category="0101", community=here, lon=116.3, lat=39.9),
+        "whistle.preview": get(street, f"whistles/{stage.reported}/recomputation"),
+        "whistle.open_work": get(admin, "open-whistles", department="chengguan", community=here),
+        "whistle.trace": get(observer, f"whistles/{stage.settled}/history"),
+    }  # fmt: skip
 
 
 def table_orders(stage: Stage) -> dict:
@@ -381,6 +481,9 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "identity.move": lambda: who["district"].post(
             f"{path}/moves", {"move": fresh(), "roles": ["observer"], "unit": DISTRICT}
         ),
+        "identity.correct": lambda: who["district"].post(
+            f"{path}/corrections", {"correction": fresh(), "name": "试验员二"}
+        ),
         "identity.suspend": lambda: who["district"].post(
             f"{path}/suspensions", {"suspension": fresh(), "reason": "absent"}
         ),
@@ -404,19 +507,6 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "roster.divisions": lambda: who["resident"].get("/v1/divisions", params={"limit": 5}),
         "roster.clock": lambda: who["resident"].get("/v1/clock"),
         "roster.move_clock": lambda: who["operator"].post("/v1/clock", {"forward": 1}),
-        "whistle.blow": lambda: who["secretary"].post("/v1/whistles", stage.blow(photos=[stage.photo])),
-        "whistle.listing": lambda: who["observer"].get("/v1/whistles", params={"limit": 3}),
-        "whistle.get": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}"),
-        "whistle.trace": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}/history"),
-        "whistle.report": lambda: who["specialist"].post(
-            f"/v1/whistles/{stage.whistle(0)}/reports", {"report": fresh()}
-        ),
-        "whistle.settle": lambda: who["secretary"].post(
-            f"/v1/whistles/{stage.whistle(1)}/settlements", {"settlement": fresh(), "note": "好"}
-        ),
-        "whistle.erase": lambda: who["district"].post(
-            f"/v1/whistles/{stage.whistle(2)}/erasures", {"erasure": fresh(), "reason": "requested"}
-        ),
         "figures.sums": lambda: who["observer"].get("/v1/figures"),
         "figures.heard": lambda: who["observer"].get("/v1/figures/heard", params={"day": today, "fact": "blown"}),
         "photos.keep": stage.upload,
@@ -427,7 +517,7 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "stream.listen": lambda: sign_in("xc-look").session.get(f"{url}/v1/stream", stream=True, timeout=10),
     }
     # These first: an adjustment ends every token of the district.
-    good = roster_orders(stage) | table_orders(stage) | rating_orders(stage) | good
+    good = roster_orders(stage) | whistle_orders(stage) | table_orders(stage) | rating_orders(stage) | good
     known = operations(published)
     # Of the second door test_doors.py asks, where there is one.
     assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}

@@ -20,9 +20,16 @@ KEYS = sorted(
 )
 
 
+def patient(uri: str) -> pika.URLParameters:
+    """Give an address by which a connection stays while others are tried, however long that takes."""
+    parameters = pika.URLParameters(uri)
+    parameters.heartbeat = 0
+    return parameters
+
+
 @pytest.fixture(scope="module")
 def connections(platform):
-    opened = {user: pika.BlockingConnection(pika.URLParameters(platform.settings.amqp_uri(user))) for user in USERS}
+    opened = {user: pika.BlockingConnection(patient(platform.settings.amqp_uri(user))) for user in USERS}
     yield opened
     for connection in opened.values():
         connection.close()

@@ -6,7 +6,7 @@ id), and every step of what adds up, under its number. So the same facts fold to
 
 import time
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -105,6 +105,12 @@ class Answering(Store):
     def leave(self, fact: dict) -> None:
         """A leave is a person's, whose id is the record's; they may hold seats in several districts."""
         self.step("leaves_heard", self.of_district(fact["subject"]), fact)
+
+    def person(self, fact: dict) -> None:
+        """Keep what became of somebody beside their leaves: it keeps them from their seats as these do."""
+        step = {"fact": fact["type"], "on": str(day_of(datetime.fromisoformat(fact["time"])))}
+        step |= {name: fact["data"][name] for name in ("roles", "department") if name in fact["data"]}
+        self.add("leaves_heard", self.of_district(fact["subject"]), **{f"told__n{version_of(fact)}": step})
 
     def category_set(self, fact: dict) -> None:
         data = fact["data"]
@@ -220,7 +226,8 @@ class Answering(Store):
         while asked := sorted(people - found.keys()):
             rows = self.find("leaves_heard", [self.of_district(who) for who in asked])
             for who in asked:
-                found[who] = domain.leaves_of(rows[self.of_district(who)].get("heard", {}))
+                row = rows[self.of_district(who)]
+                found[who] = domain.leaves_of(row.get("heard", {})) + domain.absences_of(row.get("told", {}))
             people = {each for who in asked for each in domain.substitutes(domain.away_on(found[who], day))}
         return found
 
