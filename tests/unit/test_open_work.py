@@ -12,7 +12,6 @@ from services.whistle.domain import open as domain
 from services.whistle.domain import whistles
 from services.whistle.store.open import Open, is_so
 from shared.caller import Caller
-from shared.errors import Forbidden, Invalid
 from shared.rules.days import iso
 from tests.make import WANMINGYUAN
 from tests.shelves import Shelf
