@@ -40,6 +40,11 @@ def prepare(test: bool = False) -> None:
     files = [ROOT / "requirements.txt"]
     files += [] if os.environ.get("MONGO_URI") and not test else [ROOT / "requirements-embedded.txt"]
     files += [ROOT / "requirements-test.txt"] if test else []
+    if VENV.is_symlink():
+        # Another folder's: used as it is, for making it anew here would empty it there.
+        if (VENV / "bin" / "python").exists():
+            return
+        raise SystemExit(".venv 指向别处且不完整 / .venv is a link, and there is no Python where it leads")
     stamps = VENV / "stamps"
     said = f"{sys.version_info[:2]} {ROOT}\n"
     wanted = {file.name: hashlib.sha256((said + file.read_text()).encode()).hexdigest() for file in files}

@@ -16,7 +16,7 @@ from shared.contracts import whistle
 from shared.contracts.settings import CITY
 from shared.rules.days import BEIJING, iso
 
-PATIENCE = 60  # real seconds for which what is refused for a passing reason is asked for again
+PATIENCE = 120  # real seconds for which what is refused for a passing reason is asked for again
 PASSING = (429, 502, 503, 504)
 SOON = (404, 409, 422)  # how a service refuses what rests on a fact that it has not heard yet
 ROLES = {
@@ -61,37 +61,45 @@ class Person:
     """Somebody signed in, asking over HTTP from any thread; signs in anew when the session ends."""
 
     def __init__(self, url: str, login: str):
-        self.url, self.login, self.token = url, login, ""
-        self.sign_in()
+        self.url, self.login, self.token, self.alone = url, login, "", threading.Lock()
 
-    def sign_in(self) -> None:
-        self.token = ""
-        self.token = self.ask("POST", "/v1/sessions", {"login": self.login, "password": PASSWORD})["token"]
+    def sign_in(self, stale: str) -> None:
+        """Get a token instead of a stale one, once for all threads: tries of one login at once count as guesses."""
+        with self.alone:
+            if self.token == stale:
+                order = {"login": self.login, "password": PASSWORD}
+                self.token = self.ask("POST", "/v1/sessions", order, bare=True)["token"]
 
-    def ask(self, method: str, path: str, order: dict | bytes | None = None, soon: bool = False) -> dict:
+    def ask(
+        self, method: str, path: str, order: dict | bytes | None = None, soon: bool = False, bare: bool = False
+    ) -> dict:
         """Ask and give the answer. Asked again, for an order finds what it did, where the reason is passing.
 
-        ``soon``: what it rests on may still be on its way from another service.
+        ``soon``: what it rests on may still be on its way from another service. ``bare``: without signing in first.
         """
         limit = time.monotonic() + PATIENCE
         while True:
-            answer = self.once(method, path, order)
+            token = self.token
+            if not token and not bare:
+                self.sign_in("")
+                continue
+            answer = self.once(method, path, order, "" if bare else token)
             if answer is not None and answer.status_code < 400:
                 return answer.json() if answer.content else {}
             status = 503 if answer is None else answer.status_code
-            if status == 401 and self.token:
-                self.sign_in()
+            if status == 401 and not bare and time.monotonic() < limit:
+                self.sign_in(token)
             elif time.monotonic() > limit or not (status in PASSING or (soon and status in SOON)):
                 raise Refused(status, f"{self.login} {method} {path}", self.problem(answer))
             else:
                 time.sleep(float(answer.headers.get("Retry-After", 0.2)) if answer is not None else 0.5)
 
-    def once(self, method: str, path: str, order: dict | bytes | None) -> requests.Response | None:
+    def once(self, method: str, path: str, order: dict | bytes | None, token: str) -> requests.Response | None:
         """Ask once; None where nobody answered."""
         if not hasattr(OPEN, "session"):
             OPEN.session = requests.Session()
         body = {"data": order} if isinstance(order, bytes) else {"json": order}
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             return OPEN.session.request(method, self.url + path, headers=headers, timeout=15, **body)
         except requests.RequestException:
@@ -120,9 +128,7 @@ class Play:
         return f"{person['name']}({ROLES[person['roles'][0]]})" if person["roles"][0] in ROLES else person["name"]
 
     def who(self, login: str) -> Person:
-        if login not in self.signed:
-            self.signed[login] = Person(self.url, login)
-        return self.signed[login]
+        return self.signed.setdefault(login, Person(self.url, login))
 
     def named(self, login: str) -> str:
         return self.names.get(person_id(login), login)

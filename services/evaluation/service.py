@@ -3,6 +3,7 @@
 from services.evaluation import domain
 from services.evaluation.store import Answers, Mergers, Ratings, rating_id
 from shared.contracts import evaluation, roster, whistle
+from shared.errors import Conflict
 from shared.rules.days import day_of
 from shared.service import Records, Telling, on, rpc, timer
 
@@ -23,7 +24,13 @@ class EvaluationService:
             return self.shown(twin)
         answer = domain.answer_of(self.answers.of(id), department)
         told = {"whistle": id, "answer": answer, "absorbed": self.mergers.absorbed(), "known": known}
-        return self.shown(self.ratings.begin(rating_id(id, department, answer["act"]), domain.rate, **told, **order))
+        rating = rating_id(id, department, answer["act"])
+        try:
+            return self.shown(self.ratings.begin(rating, domain.rate, **told, **order))
+        except Conflict:
+            # Where somebody else was first by a moment, that is said, and not that an id is taken.
+            domain.must_be_unrated(self.ratings.of_whistle(id), answer)
+            raise
 
     @rpc(evaluation.amend)
     def amend(self, id, **order):

@@ -47,10 +47,13 @@ class Ratings(Ledger):
     ) -> dict:  # fmt: skip
         """Give a page of what the caller may read, newest first; ``after`` is where the page before ended."""
         since, before = span
-        asked: dict = {"state.department": department} if department else {}
-        if not department and not self.caller.department and domain.is_a_community(self.caller.unit):
-            own = [self.caller.unit, *absorbed]
-            asked = {"state.community": {"$in": own} if absorbed else self.caller.unit}
+        asked: dict = {}
+        if department := department or self.caller.department:
+            asked = {"state.department": department}
+        # With what was merged into it, a community's are found by day: for $in beside a range the embedded database
+        # walks the whole collection.
+        elif not absorbed and domain.is_a_community(self.caller.unit):
+            asked = {"state.community": self.caller.unit}
         asked["state.rated_at"] = {"$gte": since, "$lt": before}
         if after:
             asked["state.rated_at"] = {"$gte": since, "$lte": min(moment_of(after), before)}

@@ -7,6 +7,7 @@ ledgers. Rows are personal data in passing: they are emptied with the last step,
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -56,6 +57,10 @@ class Tables(Store):
 
     def ahead(self, rows: list[Row]) -> Any:
         """Ask, in few questions, for what the next rows are carried out by; it is as old as a step at the most."""
+
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold what the next rows must be alone with while they are carried out; most kinds need nothing."""
+        return nullcontext()
 
     def carry_out(self, table: str, row: Row, known: Any) -> None:
         """Carry one row out by the ledgers of its service, the same again when it comes again.
@@ -190,9 +195,11 @@ class Tables(Store):
         read = self.ordered(aside(domain.read, self.kind, rows)[0])
         done, late = table["done"], []
         while done < len(read) and time.monotonic() < end:
-            known = self.ahead(step := read[done : done + STEP])
-            for row in step:
-                late += self.attempt(table["id"], row, known)
+            step = read[done : done + STEP]
+            with self.holding(step):
+                known = self.ahead(step)
+                for row in step:
+                    late += self.attempt(table["id"], row, known)
             done = min(done + STEP, len(read))
             # What was overtaken between the second look and its turn is said, and does not stop the rest.
             said = {"$push": {"errors": {"$each": late}}} if late else {}

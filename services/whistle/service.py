@@ -7,8 +7,8 @@ from services import proof
 from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
-from services.whistle.store import Answering, Districts, Photos, Whistles
-from shared.contracts import evaluation, roster, whistle
+from services.whistle.store import Answering, Districts, Photos, Suggesting, Whistles
+from shared.contracts import evaluation, identity, proofs, roster, suggestions, whistle
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.service import Blobs, Records, Telling, on, rpc, timer
@@ -22,6 +22,7 @@ class WhistleService:
     photos = Records(Photos)
     districts = Records(Districts)
     answering = Records(Answering)
+    suggesting = Records(Suggesting)
     blobs = Blobs()
     tell = Telling()
 
@@ -197,6 +198,20 @@ class WhistleService:
     def photo(self, digest):
         return self.photos.get(digest)
 
+    @rpc(proofs.prove)
+    def prove(self, id):
+        reader = self.whistles.caller
+        found = proof.export(self.whistles, id, lambda state: not showing.may_read_words(state, reader))
+        return found | {"photos": self.photos.types(found["words"])}
+
+    @rpc(proofs.verify)
+    def verify(self, part):
+        return proof.part(self.whistles, part)
+
+    @rpc(suggestions.suggest)
+    def suggest(self, text):
+        return {"items": self.suggesting.suggest(text)}
+
     @on(roster.opened)
     def opened(self, fact):
         self.answering.opened(fact)
@@ -244,6 +259,26 @@ class WhistleService:
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+
+    @on(identity.admitted)
+    def admitted(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.moved)
+    def moved(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.suspended)
+    def suspended(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.resumed)
+    def resumed(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.dismissed)
+    def dismissed(self, fact):
+        self.answering.person(fact)
 
     @on(roster.category_set)
     def category_set(self, fact):

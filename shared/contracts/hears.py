@@ -3,16 +3,18 @@
 from shared.contract import Fact
 from shared.contracts import evaluation, identity, roster, whistle
 
+PEOPLE = (identity.admitted, identity.moved, identity.suspended, identity.resumed, identity.dismissed)
 TREE = (roster.unit_founded, roster.unit_changed, roster.units_merged, roster.unit_split)
 
 HEARS: dict[str, tuple[Fact, ...]] = {
-    "identity": (identity.moved, identity.suspended, identity.dismissed, identity.adjusted)
+    "identity": (identity.moved, identity.corrected, identity.suspended, identity.dismissed, identity.adjusted)
     + (roster.opened, roster.department_set, *TREE),
-    "roster": (identity.admitted, identity.moved, identity.suspended, identity.resumed, identity.dismissed)
-    + (roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE),
+    "roster": (*PEOPLE, roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE)
+    + (roster.restructuring_planned, roster.plan_dropped),
     "whistle": (whistle.words_erased, roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
     + (roster.appointed, roster.term_ended, roster.leave_taken, roster.leave_ended)
-    + (roster.category_set, roster.rule_set, roster.rule_removed, evaluation.rated, evaluation.amended),
+    + (roster.category_set, roster.rule_set, roster.rule_removed, evaluation.rated, evaluation.amended)
+    + PEOPLE,
     "evaluation": (whistle.fed_back, whistle.called_off, whistle.words_erased, roster.units_merged),
     # What is counted, and beside it what is only witnessed: each fact's hash, for `make verify`.
     "figures": (whistle.blown, whistle.reported, whistle.settled, whistle.words_erased)

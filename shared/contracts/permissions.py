@@ -23,7 +23,7 @@ ROLES: dict[str, frozenset[str]] = {
     "worker": frozenset(WORKS | HOME | {"place.change", "place.import", "place.export", "seat.appoint"}),
     "secretary": frozenset(
         WORKS | COMMANDS | {"place.change", "place.import", "place.export", "seat.appoint"}
-        | {"card.publish", "person.admit", "person.change", "person.reveal"}
+        | {"card.publish", "person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "specialist": frozenset(WORKS | COMES | {"absence.take", "card.publish"}),
     "lead": frozenset(
@@ -34,7 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
     "street": frozenset(
         WORKS | DECIDES | {"place.change", "place.import", "place.export", "seat.appoint"}
         | {"seat.import", "seat.export", "card.publish", "absence.take", "team.change", "unit.mark"}
-        | {"person.admit", "person.change", "person.reveal"}
+        | {"person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "district": frozenset(
         WORKS - {"photo.add"} | {"whistle.decide", "whistle.hand_over", "whistle.erase", "evaluation.read"}
@@ -43,8 +43,9 @@ ROLES: dict[str, frozenset[str]] = {
         | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
         | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
         | {"access.read", "access.adjust", "security.read", "security.export"}
+        | {"whistle.export", "history.verify"}
     ),
-    "observer": frozenset(READS | {"person.read", "access.read", "evaluation.read"}),
+    "observer": frozenset(READS | {"person.read", "access.read", "evaluation.read", "whistle.export"}),
     # Reads across districts by visiting one after the other; belongs to none.
     "city_observer": frozenset(READS | {"district.visit", "evaluation.read"}),
     "operator": frozenset(

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
-from shared.contracts import roster
+from shared.contracts import proofs, roster, suggestions
 from shared.contracts.settings import CLOCKS, ECHELONS, KINDS, MEASURE, TOLD
 
 STAGES = ("awaiting", "blown", "dispatched", "answered", "confirmed", "settled", "withdrawn", "rejected", "merged")
@@ -979,7 +979,7 @@ CONTRACT = Contract(
         *(conclude, ask_extension, decide_extension, put_on_account, take_off_account, supervise, escalate),
         *(withdraw, reassign, hand_over, join, merge, part, confirm, settle, reopen, move_dues, erase),
         *(get, listing, own_one, own_listing, inbox, counts, near, preview, open_work, responsible, trace),
-        *(keep_photo, photo),
+        *(keep_photo, photo, proofs.prove, proofs.verify, suggestions.suggest),
     ),
     (
         *(blown, approved, rejected, called, called_off, signed, contacted, reported, taken_up, fed_back, sent_back),

@@ -1,5 +1,7 @@
 """A district says who handles what; the whistle service hears of it and names who answers, over HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pymongo
 import pytest
 
@@ -90,6 +92,42 @@ def test_the_same_rule_twice_is_one_and_another_under_its_id_is_refused(admin):
     assert changed.status_code == 201 and changed.json()["version"] == 2
     stale = admin.post("/v1/rules", a_rule(category="0301", lead="shuiwu"), headers={"If-Match": '"1"'})
     assert stale.status_code == 409
+
+
+def test_each_change_makes_the_next_version_of_the_catalogue_and_each_version_can_be_read(admin, wmy):
+    def version() -> int:
+        return wmy.get("/v1/catalogue").json()["version"]
+
+    def rules(**asked) -> dict:
+        page = wmy.get("/v1/rules", params={"category": "0302", "limit": 1000, **asked})
+        assert page.status_code == 200, page.text
+        return {rule["unit"]: (rule["lead"], rule["version"], rule["catalogue"]) for rule in page.json()["items"]}
+
+    first = version()
+    order = a_rule(category="0302")
+    assert [admin.post("/v1/rules", order).json()["catalogue"] for _ in range(2)] == [first + 1] * 2
+    assert admin.post("/v1/rules", a_rule(category="0302", lead="moon")).status_code == 422
+    assert version() == first + 1, "what was refused, or was there already, changed nothing"
+    admin.post("/v1/rules", a_rule(category="0302", unit="110102", lead="shuiwu"))
+    admin.post("/v1/rules", a_rule(category="0302", lead="xiaofang"))
+    admin.post("/v1/rules/removals", {"category": "0302", "unit": "110102", "change": fresh()})
+    assert version() == first + 4 and wmy.get("/v1/catalogue").json()["scheme"] == "GB/T 30428.2-2013"
+    assert rules() == rules(as_of=first + 4) == {STREET: ("xiaofang", 2, first + 3)}
+    assert rules(as_of=first) == {}
+    assert rules(as_of=first + 1) == {STREET: ("chengguan", 1, first + 1)}
+    was = {STREET: ("chengguan", 1, first + 1), "110102": ("shuiwu", 1, first + 2)}
+    assert rules(as_of=first + 2) == was
+    assert rules(as_of=first + 3) == was | {STREET: ("xiaofang", 2, first + 3)}
+    late = wmy.get("/v1/rules", params={"as_of": first + 5})
+    assert late.status_code == 422 and str(first + 4) in late.json()["detail"]
+
+
+def test_rules_that_are_set_at_one_moment_are_of_versions_one_after_the_other(admin):
+    first = admin.get("/v1/catalogue").json()["version"]
+    units = [f"1101020{n:02}000" for n in (1, 3, 7, 9, 10, 11)]
+    with ThreadPoolExecutor(6) as many:
+        made = list(many.map(lambda unit: admin.post("/v1/rules", a_rule(category="0305", unit=unit)), units))
+    assert sorted(each.json()["catalogue"] for each in made) == list(range(first + 1, first + 7))
 
 
 @pytest.mark.parametrize(

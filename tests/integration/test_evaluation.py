@@ -338,6 +338,7 @@ def test_the_same_order_at_once_is_one_rating_and_of_two_people_one_yields(wmy, 
         id = answered()
         both = at_once(lambda id=id: rate(wmy, id), lambda id=id: rate(street, id))
         assert sorted(each.status_code for each in both) == [201, 409], [each.text for each in both]
+        assert "已评价" in max(both, key=lambda each: each.status_code).json()["detail"]
         assert len(ratings(wmy, id).json()["items"]) == 1
 
 

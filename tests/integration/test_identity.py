@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy import database
 from tests.make import PASSWORD, Client, a_blow, eventually, fresh
+from tests.make_people import a_person, admitted, is_out, signed_in
 
 
 @pytest.fixture(scope="module")
@@ -30,31 +31,6 @@ def admin(sign_in) -> Client:
 def mongo(platform):
     with pymongo.MongoClient(database.admin_uri(platform.settings), tz_aware=True) as client:
         yield client
-
-
-def a_person(**changes) -> dict:
-    """Give an order that lets a secretary of 万明园 in, under a login of their own."""
-    id = fresh()
-    return {
-        "id": id, "district": "110102", "login": f"p-{id[:13]}", "name": "周晓梅", "password": f"口令{id}",
-        "roles": ["secretary"], "unit": "110102009041", **changes,
-    }  # fmt: skip
-
-
-def admitted(admin: Client, **changes) -> dict:
-    """Let somebody in; gives the order."""
-    order = a_person(**changes)
-    answer = admin.post("/v1/people", order)
-    assert answer.status_code == 201, answer.text
-    return order
-
-
-def signed_in(url: str, order: dict) -> Client:
-    return Client(url, order["login"], order["password"])
-
-
-def is_out(client: Client) -> bool:
-    return client.get("/v1/me").status_code == 401
 
 
 def bearer(url: str, token: str) -> int:

@@ -155,7 +155,7 @@ NOT_ASKED = {
 }
 NOT_ASKED |= {"open_district", "move_clock", "adjust", "change_settings", "begin_oidc", "finish_oidc", "clock"}
 # Orders that name no unit and nobody: they are about the caller's own district, wherever the other codes point.
-ABOUT_ONES_OWN = {"set_department", "set_category", "change_settings", "me", "sessions"}
+ABOUT_ONES_OWN = {"set_department", "set_category", "change_settings", "me", "sessions", "suggest"}
 FOR_ANYBODY = {"join"}  # whoever is concerned may say so, wherever they live
 
 
@@ -168,6 +168,7 @@ def order_at(view, place: str, things: dict[str, str]) -> tuple[str, dict]:
             "code": place,
             "community": place,
             "person": things["people"],
+            "plan": str(uuid.uuid4()),
             "id": things.get(kind, str(uuid.uuid4())),
         }
         path = path.replace(f"<{name}>", here[name])

@@ -260,6 +260,8 @@ def roster_orders(stage: Stage) -> dict:
         "roster.station": get(f"/v1/stations/{here}"),
         "roster.sheet": get(f"/v1/stations/{here}/sheet"),
         "roster.gaps": get("/v1/gaps", limit=3),
+        "roster.handover": get(f"/v1/seats/{seat}/sheet"),
+        "roster.drop_plan": planned(admin, other, free),
         "roster.hand_over": post(
             f"/v1/seats/{seat}/handovers", term=fresh(), person=next_one, since="2031-06-01", **change()
         ),
@@ -272,6 +274,7 @@ def roster_orders(stage: Stage) -> dict:
         "roster.set_category": post("/v1/categories", code="010101", name="阳台外扩", **change()),
         "roster.set_rule": post("/v1/rules", lead="chengguan", **rule, **change()),
         "roster.rules": get("/v1/rules"),
+        "roster.catalogue": get("/v1/catalogue"),
         "whistle.responsible": lambda: eventually(
             lambda: (made := admin.get("/v1/responsible", params=rule)).status_code == 200 and made, 10
         ),
@@ -279,6 +282,17 @@ def roster_orders(stage: Stage) -> dict:
         "roster.merge": post(f"/v1/units/{other}/mergers", communities=[free], since="2020-01-01", **change()),
         "roster.close": lambda: eventually(lambda: closed(admin, f"{here}.09", here, since), 10),
     }  # fmt: skip
+
+
+def planned(admin: Client, code: str, community: str):
+    """Give what plans a merger and gives it up."""
+
+    def act():
+        order = {"change": fresh(), "communities": [community], "since": "2099-01-01"}
+        assert admin.post(f"/v1/units/{code}/mergers", order).status_code == 201
+        return admin.post(f"/v1/units/{code}/plans/{order['change']}/withdrawals", {"change": fresh()})
+
+    return act
 
 
 def appointed(admin: Client, seat: str, person: str, since: str) -> str:
@@ -415,6 +429,9 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "identity.person_trace": lambda: who["district"].get(f"{path}/history"),
         "identity.move": lambda: who["district"].post(
             f"{path}/moves", {"move": fresh(), "roles": ["observer"], "unit": DISTRICT}
+        ),
+        "identity.correct": lambda: who["district"].post(
+            f"{path}/corrections", {"correction": fresh(), "name": "试验员二"}
         ),
         "identity.suspend": lambda: who["district"].post(
             f"{path}/suspensions", {"suspension": fresh(), "reason": "absent"}

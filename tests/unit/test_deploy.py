@@ -22,6 +22,20 @@ def a_home(folder, **environ):
     return Settings(folder).adopt({"HUYING_MODE": "test", **environ}).complete()
 
 
+def test_an_environment_that_is_another_folders_is_never_emptied(tmp_path, monkeypatch):
+    python, link = tmp_path / "theirs" / "bin" / "python", tmp_path / ".venv"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    link.symlink_to(tmp_path / "theirs")
+    monkeypatch.setattr(local, "VENV", link)
+    local.prepare(test=True)
+    assert python.exists()
+    python.unlink()
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert python.parent.exists()
+
+
 def test_only_its_owner_reads_the_settings(tmp_path):
     settings = a_home(tmp_path)
     assert stat.S_IMODE(settings.path.stat().st_mode) == 0o600

@@ -6,7 +6,7 @@ id), and every step of what adds up, under its number. So the same facts fold to
 
 import time
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -106,6 +106,12 @@ class Answering(Store):
         """A leave is a person's, whose id is the record's; they may hold seats in several districts."""
         self.step("leaves_heard", self.of_district(fact["subject"]), fact)
 
+    def person(self, fact: dict) -> None:
+        """Keep what became of somebody beside their leaves: it keeps them from their seats as these do."""
+        step = {"fact": fact["type"], "on": str(day_of(datetime.fromisoformat(fact["time"])))}
+        step |= {name: fact["data"][name] for name in ("roles", "department") if name in fact["data"]}
+        self.add("leaves_heard", self.of_district(fact["subject"]), **{f"told__n{version_of(fact)}": step})
+
     def category_set(self, fact: dict) -> None:
         data = fact["data"]
         row = {"name": data["name"], "retired": data["retired"]}
@@ -135,9 +141,11 @@ class Answering(Store):
         """
         place, now, wanted, found = (self.database.name, self.caller.district, collection), time.monotonic(), [], {}
         for id in dict.fromkeys(ids):
-            until, row = REMEMBERED.get((*place, id), (0.0, {}))
+            until, row = REMEMBERED.get((*place, id), (0.0, None))
             if now > until:
                 wanted.append(id)
+                if row is not None:  # one asks anew, and others go by what was known until the answer is here
+                    REMEMBERED[(*place, id)] = (now + FRESH, row)
             else:
                 found[id] = row
         if wanted:
@@ -174,8 +182,9 @@ class Answering(Store):
 
     def settings(self, unit: str, district: dict) -> dict:
         """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""
-        units = self.around(unit, self.today())
-        path = domain.path_of(unit, units, self.today())
+        day = self.today()
+        units = self.around(unit, day)
+        path = domain.path_of(unit, units, day)
         return domain.settings_at(district, path, units, self.find("settings_heard", path))
 
     def today(self) -> date:
@@ -220,7 +229,8 @@ class Answering(Store):
         while asked := sorted(people - found.keys()):
             rows = self.find("leaves_heard", [self.of_district(who) for who in asked])
             for who in asked:
-                found[who] = domain.leaves_of(rows[self.of_district(who)].get("heard", {}))
+                row = rows[self.of_district(who)]
+                found[who] = domain.leaves_of(row.get("heard", {})) + domain.absences_of(row.get("told", {}))
             people = {each for who in asked for each in domain.substitutes(domain.away_on(found[who], day))}
         return found
 
