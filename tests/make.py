@@ -114,9 +114,10 @@ def eventually(what: Callable[[], object], seconds: float = 10, every: float = 0
 class Mute:
     """A process that inserts each row by itself and tells nothing."""
 
-    def insert(self, rows) -> None:
-        for collection, row in rows:
-            collection.insert_one(row)
+    def insert(self, *steps) -> None:
+        for collection, rows in steps:
+            for row in rows:
+                collection.insert_one(row)
 
     def tell(self, *saved) -> None:
         pass

@@ -149,7 +149,7 @@ class Life:
 
     def row(self) -> dict:
         row = {"_id": self.key, "id": ID, "district": DISTRICT, "version": len(self.entries), "head": self.head}
-        return copy.deepcopy(row | {"state": vars(self.state), "history": self.entries, "told": 0})
+        return copy.deepcopy(row | {"state": vars(self.state), "history": self.entries})
 
 
 def a_life(*, by: Caller = SECRETARY, world: dict | None = None, **order) -> Life:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.bench.test_floor import house_of, load
+from tests.bench.test_floor import house_of, load, size_of_a_whistle
 from tests.make import Client, a_blow
 
 ROUNDS, READY = 2, 700
@@ -40,6 +40,7 @@ def test_the_acts_of_a_whistle_beside_the_floor(house, record_property):
     long = with_history(head, street, 40)
     inbox = "/v1/inbox?scope=community&limit=50"
     seen: dict[tuple[str, int], list[dict]] = {}
+    size = size_of_a_whistle(house)
     for _ in range(ROUNDS):
         for clients in (1, 16):
             ready = whistles(head, READY // (1 if clients == 16 else 4))
@@ -48,7 +49,7 @@ def test_the_acts_of_a_whistle_beside_the_floor(house, record_property):
                 ("one of 40", head, [f"/v1/whistles/{long}"]),
             ]  # fmt: skip
             for kind, who, things in runs:
-                told = load(house, who.signed["token"], kind, clients, things)
+                told = load(house, who.signed["token"], kind, clients, things, size)
                 assert not told["wrong"], (kind, told)
                 seen.setdefault((kind, clients), []).append(told)
     lines = [f"{'':<12} {'1 client':>22} {'16 clients':>26}"]

@@ -31,7 +31,7 @@ METHODS = {
     "sort": "test_a_page_is_a_range_sorted_and_limited",
     "limit": "test_a_page_is_a_range_sorted_and_limited",
     "update_one": "test_one_guarded_write_holds_state_version_and_history",
-    "update_many": "test_many_are_struck_in_one_round_trip_where_the_guard_holds",
+    "update_many": "test_many_change_in_one_round_trip_where_the_guard_holds",
     "delete_one": "test_one_row_is_deleted",
     "delete_many": "test_all_rows_of_a_question_are_deleted_and_no_others",
     "create_index": "test_every_index_of_ours_is_accepted_and_may_be_made_again",
@@ -45,7 +45,7 @@ OPERATORS = {
     "$unset": "test_one_guarded_write_holds_state_version_and_history",
     "$inc": "test_a_fact_is_counted_once_however_often_it_comes",
     "$ne": "test_a_fact_is_counted_once_however_often_it_comes",
-    "$in": "test_many_are_struck_in_one_round_trip_where_the_guard_holds",
+    "$in": "test_many_change_in_one_round_trip_where_the_guard_holds",
     "$gte": "test_days_are_found_between_two_ends",
     "$lt": "test_days_are_found_between_two_ends",
     "$lte": "test_a_page_is_a_range_sorted_and_limited",
@@ -124,12 +124,12 @@ def test_a_login_belongs_to_one_person(rows):
 
 def test_one_guarded_write_holds_state_version_and_history(rows):
     rows.insert_one({"_id": "a", "version": 1, "history": [{"n": 1}], "claim": "x", "state": {"stage": "blown"}})
-    change = {"$set": {"version": 3, "state": {"stage": "attended"}}, "$unset": {"claim": ""}}
+    change = {"$set": {"version": 3, "state": {"stage": "answered"}}, "$unset": {"claim": ""}}
     change["$push"] = {"history": {"$each": [{"n": 2}, {"n": 3}]}}
     done = rows.update_one({"_id": "a", "version": 1}, change)
     assert (done.matched_count, done.modified_count) == (1, 1)
     assert rows.find_one({"_id": "a"}) == {
-        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "attended"},
+        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "answered"},
     }  # fmt: skip
 
 
@@ -195,16 +195,27 @@ def test_one_fact_told_by_many_at_once_is_counted_once(rows):
     assert (row["count"], len(row["heard"])) == (1, 1)
 
 
-def test_many_are_struck_in_one_round_trip_where_the_guard_holds(rows):
-    rows.insert_one({"_id": "told", "version": 2, "told": 0, "untold_since": NOW, "claim": "c"})
-    rows.insert_one({"_id": "moved on", "version": 3, "told": 0, "untold_since": NOW})
-    rows.insert_one({"_id": "a gap before", "version": 2, "told": -1, "untold_since": NOW})
-    rows.insert_one({"_id": "not asked", "version": 2, "told": 0, "untold_since": NOW})
-    asked = {"_id": {"$in": ["told", "moved on", "a gap before"]}, "version": 2, "told": {"$gte": 0}}
-    done = rows.update_many(asked, {"$set": {"told": 2}, "$unset": {"untold_since": "", "claim": ""}})
+def test_many_change_in_one_round_trip_where_the_guard_holds(rows):
+    rows.insert_one({"_id": "due", "version": 2, "told": 0, "since": NOW, "claim": "c"})
+    rows.insert_one({"_id": "moved on", "version": 3, "told": 0, "since": NOW})
+    rows.insert_one({"_id": "too early", "version": 2, "told": -1, "since": NOW})
+    rows.insert_one({"_id": "not asked", "version": 2, "told": 0, "since": NOW})
+    asked = {"_id": {"$in": ["due", "moved on", "too early"]}, "version": 2, "told": {"$gte": 0}}
+    done = rows.update_many(asked, {"$set": {"told": 2}, "$unset": {"since": "", "claim": ""}})
     assert done.matched_count == 1
-    assert rows.find_one({"_id": "told"}) == {"_id": "told", "version": 2, "told": 2}
-    assert all("untold_since" in rows.find_one({"_id": each}) for each in ("moved on", "a gap before", "not asked"))
+    assert rows.find_one({"_id": "due"}) == {"_id": "due", "version": 2, "told": 2}
+    assert all("since" in rows.find_one({"_id": each}) for each in ("moved on", "too early", "not asked"))
+
+
+def test_many_are_struck_in_one_round_trip_and_again(rows):
+    rows.create_index([("untold_since", ASCENDING)], sparse=True)
+    rows.insert_many([{"_id": n, "untold_since": NOW} for n in range(40)] + [{"_id": "words", "said": {}}])
+    told = list(range(0, 50, 2))
+    assert rows.delete_many({"_id": {"$in": told}}).deleted_count == 20
+    assert rows.delete_many({"_id": {"$in": told}}).deleted_count == 0
+    late = {"untold_since": {"$lt": NOW + timedelta(seconds=1)}}
+    assert sorted(row["_id"] for row in rows.find(late, {"_id": 1})) == list(range(1, 40, 2))
+    assert rows.find_one({"_id": "words"})
 
 
 def test_of_two_claimers_each_row_is_ones_alone(rows):

@@ -3,7 +3,6 @@
 import io
 import json
 import time
-from datetime import datetime, timedelta
 
 import pyotp
 import pytest
@@ -19,6 +18,7 @@ from gateway.api.evaluation import INDICATORS
 from shared.contracts.permissions import ROLES
 from shared.contracts.rows import person_of
 from tests.make import Client, a_blow, eventually, fresh, solved
+from tests.make_acts import good_acts, led_to
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
 DISTRICT = "110109"
@@ -313,90 +313,39 @@ def closed(admin: Client, code: str, parent: str, since: str):
 
 def whistle_orders(stage: Stage) -> dict:
     """Give one good order for each operation of the whistle, upon one that stands where the act is called for."""
-    who, here = stage.clients, stage.community
-    head, street, one, admin, observer = (
-        who[role] for role in ("secretary", "street", "specialist", "district", "observer")
+    who, here = stage.clients, {"community": stage.community}
+    head, street, one, admin, observer, resident = (
+        who[role] for role in ("secretary", "street", "specialist", "district", "observer", "resident")
     )
-    now = datetime.fromisoformat(observer.get("/v1/clock").json()["now"])
-    soon, late = (now + timedelta(days=1)).isoformat(), (now + timedelta(days=30)).isoformat()
-    signed, came, both = (one, "signatures", {}), (one, "reports", {}), {"departments": ["chengguan", "zhujian"]}
-    gave, seen = (one, "answers", {"result": "solved", "text": "已拆除。"}), (head, "confirmations", {"solved": True})
-    back = (one, "returns", {"reason": "not_our_duty", "proposes": "zhujian", "note": "属住建"})
-    met = (street, "meetings", {**both, "at": soon, "where": "工作站"})
-    asked = (one, "extension-requests", {"until": late, "note": "等产权单位"})
-    spring = (now + timedelta(days=90)).strftime("%Y-%m-%d")
-    rests = (street, "accounts", {"obstacle": "season", "review": spring, "note": "冬季不能施工"})
+    acts = good_acts(head, street, one, admin, resident, **here)
 
-    def one_that(*steps, by: Client = head, **order) -> str:
-        """Blow a whistle and take it some steps on; gives its id."""
-        id = fresh()
-        made = [by.post("/v1/whistles", stage.blow(id=id, **order))]
-        made += [client.act(noun, id, said) for client, noun, said in steps]
-        assert {each.status_code for each in made} == {201}, [each.text for each in made]
-        return id
+    def act(name: str):
+        def ask():
+            id = led_to(acts[name], head, **here)
+            # To whom a seat belongs, the whistle service hears on its own feet.
+            return eventually(lambda: (made := acts[name].do(id)).status_code == 201 and made)
 
-    def act(client: Client, noun: str, *steps, by: Client = head, **order):
-        return lambda: client.act(noun, one_that(*steps, by=by), order)
+        return ask
 
     def get(client: Client, path: str, **params):
         return lambda: client.get(f"/v1/{path}", params=params)
 
-    def handed_over():
-        """Hand what somebody has signed for to whom the seat belongs, as soon as the whistle service has heard that."""
-        id = one_that(signed)
-        return eventually(
-            lambda: (made := street.act("handovers", id, {"department": "chengguan"})).status_code == 201 and made
-        )
-
-    return {
+    return {f"whistle.{name}": act(name) for name in acts} | {
         "whistle.blow": lambda: head.post("/v1/whistles", stage.blow(photos=[stage.photo])),
-        "whistle.approve": act(street, "approvals", by=one, approved=True),
-        "whistle.summon": act(head, "summonses", departments=["zhujian"], note="请住建到场"),
-        "whistle.sign": act(one, "signatures"),
-        "whistle.contact": act(one, "contacts", way="visit", note="已约定"),
-        "whistle.report": act(one, "reports", photos=[stage.photo], place={"lon": 116.3441, "lat": 39.9312}),
-        "whistle.take_up": act(one, "handlings", came),
-        "whistle.feed_back": act(
-            one, "answers", came, result="solved", text="已拆除。",
-            outcomes=[{"measure": "illegal_structure", "count": 1, "amount": 12.5}],
-        ),
-        "whistle.send_back": act(*back[:2], **back[2]),
-        "whistle.decide_return": act(street, "return-decisions", back, department="chengguan", upheld=False),
-        "whistle.convene": act(*met[:2], **met[2]),
-        "whistle.conclude": act(street, "meeting-conclusions", met, minutes="由城管牵头", lead="chengguan"),
-        "whistle.ask_extension": act(*asked[:2], **asked[2]),
-        "whistle.decide_extension": act(street, "extension-decisions", asked, department="chengguan", granted=True),
-        "whistle.put_on_account": act(*rests[:2], **rests[2]),
-        "whistle.take_off_account": act(street, "account-ends", rests),
-        "whistle.supervise": act(street, "supervisions", department="chengguan", note="请今日反馈"),
-        "whistle.escalate": act(head, "escalations", note="协调未果"),
-        "whistle.withdraw": act(head, "withdrawals", note="重复"),
-        "whistle.reassign": act(street, "reassignments", department="chengguan", instead="zhujian", note="属住建"),
-        "whistle.hand_over": handed_over,
-        "whistle.join": act(who["resident"], "joinings", note="我家也是"),
-        "whistle.merge": lambda: head.act("mergers", one_that(), {"into": one_that()}),
-        "whistle.part": lambda: head.act(
-            "partings", one_that((head, "mergers", {"into": one_that()})), {"note": "两处问题"}
-        ),
-        "whistle.confirm": act(*seen[:2], came, gave, **seen[2]),
-        "whistle.settle": act(head, "settlements", came, gave, seen, note="好"),
-        "whistle.reopen": act(head, "reopenings", came, gave, seen, (head, "settlements", {}), note="又搭起来了"),
-        "whistle.move_dues": act(street, "recomputations", note="日历已更新"),
-        "whistle.erase": act(admin, "erasures", reason="requested"),
         "whistle.get": get(observer, f"whistles/{stage.settled}"),
         "whistle.listing": get(observer, "whistles", limit=3),
         "whistle.own_one": get(head, f"my-whistles/{stage.settled}"),
         "whistle.own_listing": get(head, "my-whistles", limit=3),
         "whistle.inbox": get(head, "inbox", scope="community", limit=3),
         "whistle.counts": get(one, "inbox-counts", scope="department"),
-        "whistle.near": get(who["resident"], "near-whistles", category="0101", community=here, lon=116.3, lat=39.9),
+        "whistle.near": get(resident, "near-whistles", category="0101", lon=116.3, lat=39.9, **here),
         "whistle.preview": get(street, f"whistles/{stage.reported}/recomputation"),
-        "whistle.open_work": get(admin, "open-whistles", department="chengguan", community=here),
+        "whistle.open_work": get(admin, "open-whistles", department="chengguan", **here),
         "whistle.trace": get(observer, f"whistles/{stage.settled}/history"),
         "proofs.show": get(observer, f"whistles/{stage.settled}/proof"),
-        "whistle.verify": get(stage.clients["district"], "verification", part=255),
+        "whistle.verify": get(who["district"], "verification", part=255),
         "whistle.suggest": lambda: observer.post("/v1/suggestions", {"text": "三楼阳台违建"}),
-    }  # fmt: skip
+    }
 
 
 def table_orders(stage: Stage) -> dict:
