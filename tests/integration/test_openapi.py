@@ -373,6 +373,9 @@ def whistle_orders(stage: Stage) -> dict:
         "whistle.preview": get(street, f"whistles/{stage.reported}/recomputation"),
         "whistle.open_work": get(admin, "open-whistles", department="chengguan", **here),
         "whistle.trace": get(observer, f"whistles/{stage.settled}/history"),
+        "proofs.show": get(observer, f"whistles/{stage.settled}/proof"),
+        "whistle.verify": get(who["district"], "verification", part=255),
+        "whistle.suggest": lambda: observer.post("/v1/suggestions", {"text": "三楼阳台违建"}),
     }
 
 
