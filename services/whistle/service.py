@@ -1,17 +1,25 @@
 """The whistle service's entrypoints."""
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 
 from services import proof
 from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
-from services.whistle.store import Answering, Districts, Photos, Suggesting, Whistles
+from services.whistle.following import Following
+from services.whistle.looking import Looking
+from services.whistle.store import Answering, Districts, Handovers, Open, Own, Photos, Register, Suggesting, Whistles
+from services.whistle.store.answering import version_of
 from shared.contracts import evaluation, identity, proofs, roster, suggestions, whistle
+from shared.contracts.hears import HEARS
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.service import Blobs, Records, Telling, on, rpc, timer
+
+# Facts of its own that mean more to it than that something is open, or not open any more.
+MEANS_MORE = (whistle.blown, whistle.joined, whistle.merged, whistle.words_erased)
 
 
 class WhistleService:
@@ -22,6 +30,10 @@ class WhistleService:
     photos = Records(Photos)
     districts = Records(Districts)
     answering = Records(Answering)
+    open = Records(Open)
+    own = Records(Own)
+    register = Records(Register)
+    handovers = Records(Handovers)
     suggesting = Records(Suggesting)
     blobs = Blobs()
     tell = Telling()
@@ -120,7 +132,8 @@ class WhistleService:
 
     @rpc(whistle.hand_over)
     def hand_over(self, id, **order):
-        return self.act(id, calling.hand_over, order, [order["department"]])
+        staff = frozenset(self.answering.staff(order["department"]) if order["person"] else ())
+        return self.act(id, calling.hand_over, order, [order["department"]], staff=staff)
 
     @rpc(whistle.join)
     def join(self, id, **order):
@@ -177,10 +190,29 @@ class WhistleService:
         page = self.whistles.newest(communities=communities, **asked)
         return page | {"items": [self.shown(record) for record in page["items"]]}
 
+    @rpc(whistle.own_listing)
+    def own_listing(self, **asked):
+        page = self.own.page(**asked)
+        return page | {"items": [self.shown(record) for record in self.whistles.several(page["ids"])]}
+
     @rpc(whistle.open_work)
-    def open_work(self, community, **asked):
-        page = self.whistles.open_work(communities=self.answering.communities(community), **asked)
-        return page | {"items": [self.shown(record) for record in page["items"]]}
+    def open_work(self, department, community, **asked):
+        page = self.open.work(department, self.answering.communities(community), **asked)
+        ids = [row["whistle"] for row in page["items"]]
+        return page | {"items": [self.shown(record) for record in self.whistles.several(ids)]}
+
+    @rpc(whistle.inbox)
+    def inbox(self, **asked):
+        return Looking(self).inbox(**asked)
+
+    @rpc(whistle.counts)
+    def counts(self, **asked):
+        return Looking(self).counts(**asked)
+
+    @rpc(whistle.near)
+    def near(self, community, **asked):
+        self.districts.must_know(community)
+        return Looking(self).near(community=community, **asked)
 
     @rpc(whistle.responsible)
     def responsible(self, **asked):
@@ -245,12 +277,10 @@ class WhistleService:
         self.districts.know(fact["data"]["new"])
 
     @on(roster.appointed)
-    def appointed(self, fact):
-        self.answering.term(fact)
-
     @on(roster.term_ended)
-    def term_ended(self, fact):
+    def term(self, fact):
         self.answering.term(fact)
+        Following(self).plan(*(fact["data"][name] for name in ("post", "unit", "term")))
 
     @on(roster.leave_taken)
     def leave_taken(self, fact):
@@ -292,10 +322,38 @@ class WhistleService:
     def rule_removed(self, fact):
         self.answering.rule_removed(fact)
 
+    def stand(self, fact):
+        """Keep what is open as a whistle's facts have left it."""
+        self.open.refresh(fact["subject"], version_of(fact))
+
+    # What means nothing else is heard for the views alone: each fact of this service's own, by its one list.
+    for each in HEARS["whistle"]:
+        if each.service == "whistle" and each not in MEANS_MORE:
+            on(each)(stand)
+    del each
+
+    @on(whistle.blown)
+    def blown(self, fact):
+        self.own.add(fact["actor"], fact["subject"], fact["time"])
+        Following(self).enter(fact["subject"])
+        self.stand(fact)
+
+    @on(whistle.joined)
+    def joined(self, fact):
+        self.own.add(fact["data"]["person"], fact["subject"], fact["time"])
+        Following(self).absorb(fact["subject"])
+        self.stand(fact)
+
+    @on(whistle.merged)
+    def merged(self, fact):
+        Following(self).absorb(fact["subject"])
+        self.stand(fact)
+
     @on(whistle.words_erased)
     def words_erased(self, fact):
         """Finish an erasure whose call was cut off between the fact and the words."""
         self.forget(fact["subject"], fact["data"]["act"])
+        self.stand(fact)
 
     @on(evaluation.rated)
     def rated(self, fact):
@@ -310,6 +368,11 @@ class WhistleService:
         for district, id in self.whistles.due():
             with suppress(Conflict):  # where another replica was first with all of it, that is as good
                 self.whistles.enter(district).change(id, working.ring)
+
+    @timer(interval=1)
+    def pass_on(self):
+        for row in self.handovers.due():
+            Following(self.entered(row["district"])).pass_on(row)
 
     @timer(interval=1)
     def tell_untold(self):
@@ -329,6 +392,13 @@ class WhistleService:
         self.whistles.forget(refs, reason)
         for digest in self.photos.drop(photos):
             self.photos.delete(self.blobs, digest)
+
+    def entered(self, district):
+        """Give the same service as it is in a district that a timer enters."""
+        there = copy(self)
+        for name in ("whistles", "districts", "answering", "open", "handovers"):
+            setattr(there, name, getattr(self, name).enter(district))
+        return there
 
     def score(self, fact):
         """Show how a result was rated, in the evaluation service's name: the department does not read who rated."""
@@ -351,6 +421,10 @@ class WhistleService:
     def given(self, state, departments=()):
         """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""
         return self.given_for(vars(state), departments)
+
+    def rules_at(self, community):
+        rules, _ = self.districts.rules()
+        return self.answering.settings(community, rules)
 
     def given_for(self, of, departments):
         rules, version = self.districts.rules()

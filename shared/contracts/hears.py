@@ -11,13 +11,15 @@ HEARS: dict[str, tuple[Fact, ...]] = {
     + (roster.opened, roster.department_set, *TREE),
     "roster": (*PEOPLE, roster.opened, roster.card_withdrawn, roster.unit_settings_changed, *TREE)
     + (roster.restructuring_planned, roster.plan_dropped),
-    "whistle": (whistle.words_erased, roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
+    # Its own facts, too: of them it keeps what is open, numbers what was blown, and finishes what was cut off.
+    "whistle": tuple(whistle.CONTRACT.facts)
+    + (roster.opened, roster.settings_changed, roster.unit_settings_changed, *TREE)
     + (roster.appointed, roster.term_ended, roster.leave_taken, roster.leave_ended)
     + (roster.category_set, roster.rule_set, roster.rule_removed, evaluation.rated, evaluation.amended)
     + PEOPLE,
     "evaluation": (whistle.fed_back, whistle.called_off, whistle.words_erased, roster.units_merged),
     # What is counted, and beside it what is only witnessed: each fact's hash, for `make verify`.
-    "figures": (whistle.blown, whistle.reported, whistle.settled, whistle.words_erased)
+    "figures": tuple(whistle.CONTRACT.facts)
     + tuple(evaluation.CONTRACT.facts)
     + tuple(identity.CONTRACT.facts)
     + tuple(roster.CONTRACT.facts),

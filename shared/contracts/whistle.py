@@ -323,10 +323,14 @@ class Count(Order):
 
 
 class FindNear(Order):
-    """Open ones of the same category around a point or in a unit: to be looked at before one blows again."""
+    """Open ones of the same category around a point or at a unit, else all of the community, the nearest first.
+
+    They are to be looked at before one blows again; around is four times what the district counts as the same place.
+    """
 
     category = own.code(own.codes.EVENT, required=True)
     community = own.division(required=True)
+    unit = own.anywhere(load_default=None, allow_none=True)
     lon = fields.Float(load_default=None, allow_none=True, validate=validate.Range(115.4, 117.6, error="不在北京"))
     lat = fields.Float(load_default=None, allow_none=True, validate=validate.Range(39.4, 41.1, error="不在北京"))
 

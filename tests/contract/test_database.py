@@ -425,6 +425,49 @@ def test_a_number_is_compared_as_a_number(rows):
     assert rows.update_one({"_id": "110102", "version": {"$lt": 10}}, {"$set": {"version": 10}}).matched_count == 1
 
 
+def test_a_row_of_a_tally_and_its_sums_change_together_and_only_from_what_was_read(rows):
+    rows.insert_one({"_id": "street/0", "rows": {}})
+    add = {"$set": {"rows.w": {"version": 3, "said": "blown"}}, "$inc": {"whistles.c.blown": 1, "people.p-1.called": 1}}
+    assert [rows.update_one({"_id": "street/0", "rows.w": None}, add).matched_count for _ in "12"] == [1, 0]
+    go = {"$unset": {"rows.w": ""}, "$inc": {"whistles.c.blown": -1, "people.p-1.called": -1}}
+    assert rows.update_one({"_id": "street/0", "rows.w.version": 2}, go).matched_count == 0
+    assert rows.find_one({"_id": "street/0"}, {"rows.w": 1}) == {
+        "_id": "street/0", "rows": {"w": {"version": 3, "said": "blown"}},
+    }  # fmt: skip
+    assert rows.find_one({"_id": "street/0"}, {"people.p-1": 1})["people"] == {"p-1": {"called": 1}}
+    assert [rows.update_one({"_id": "street/0", "rows.w.version": 3}, go).matched_count for _ in "12"] == [1, 0]
+    assert rows.find_one({"_id": "street/0"}) == {
+        "_id": "street/0", "rows": {}, "whistles": {"c": {"blown": 0}}, "people": {"p-1": {"called": 0}},
+    }  # fmt: skip
+
+
+def test_what_is_due_is_walked_page_by_page_and_what_is_never_due_comes_last(rows):
+    rows.create_index([("district", ASCENDING), ("person", ASCENDING), ("turn", ASCENDING)])
+    turns = [f"2026-11-{day:02}T02:20:13.456Z~{day}" for day in range(1, 20)] + ["~8", "~9"]
+    for n, turn in enumerate(reversed(turns)):
+        rows.insert_one({"_id": n, "district": "110102", "person": "ma", "turn": turn})
+        rows.insert_one({"_id": -n - 1, "district": "110102", "person": "li", "turn": turn})
+    found, after = [], ""
+    while page := list(
+        rows.find({"district": "110102", "person": "ma", "turn": {"$gt": after}}, batch_size=8).sort("turn", 1).limit(8)
+    ):
+        found += [row["turn"] for row in page]
+        after = found[-1]
+    assert found == turns
+    early = {"district": "110102", "person": "ma", "turn": {"$gt": "", "$lt": "2026-11-03T02:20:13.456Z"}}
+    assert sorted(row["turn"] for row in rows.find(early)) == turns[:2]
+
+
+def test_what_is_near_is_found_by_any_of_its_places(rows):
+    rows.create_index([("district", ASCENDING), ("category", ASCENDING), ("where", ASCENDING)])
+    rows.insert_one({"_id": 1, "district": "110102", "category": "0101", "where": ["23268,7986", "110102009041"]})
+    rows.insert_one({"_id": 2, "district": "110102", "category": "0101", "where": ["110102009041.01"]})
+    rows.insert_one({"_id": 3, "district": "110102", "category": "0102", "where": ["23268,7986"]})
+    rows.insert_one({"_id": 4, "district": "110107", "category": "0101", "where": ["23268,7986"]})
+    asked = {"district": "110102", "category": "0101", "where": {"$in": ["23267,7986", "23268,7986", "110102009041"]}}
+    assert [row["_id"] for row in rows.find(asked)] == [1]  # once, though two of its places are asked for
+
+
 # -- what stands around -----------------------------------------------------------------------------------------------
 
 

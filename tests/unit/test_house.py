@@ -52,6 +52,8 @@ WIDE = {
     "services/tables/store.py:Tables.beside": "hands the service's database to another of its stores, narrowed alike",
     "services/tables/store.py:Tables.claim": "a timer carries out what was checked, whichever district's",
     "services/whistle/store/whistles.py:Whistles.due": "a timer rings what is due, whichever district's",
+    "services/whistle/store/open.py:Open.differing": "`make verify` compares all that is open with the records",
+    "services/whistle/store/register.py:Handovers.due": "a timer passes on what is left, whichever district's",
     "services/whistle/store/whistles.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
     f"{IDENTITY}/people.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
     f"{IDENTITY}/people.py:Roles.here": "at sign-in the district is that of the person who comes",

@@ -27,7 +27,7 @@ class Given:
 
     ``rules`` are the settings at the whistle's place and ``policy`` their version; ``answers`` say who answers for a
     department there, by name and seat; ``rule`` is the dispatch catalogue's; ``successors`` are what the community
-    has become; ``target`` is what a whistle is to be merged into.
+    has become; ``target`` is what a whistle is to be merged into; ``staff`` hold a seat of a department, or stand in.
     """
 
     rules: Mapping = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Given:
     rule: Mapping | None = None
     successors: tuple[str, ...] = ()
     target: Whistle | None = None
+    staff: frozenset[str] = frozenset()
 
 
 def calendar_of(rules: Mapping) -> Calendar:

@@ -1,11 +1,12 @@
 """Who answers for what, where, on which day: the dispatch catalogue's rules, the seats, and who is away."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from shared.contracts.roster import COMMUNITY, HEAD, MAY_HOLD, SPECIALISTS, STEWARD
 from shared.errors import Invalid, NotFound
+from shared.rules.days import BEIJING
 
 CLASS, SUB_CLASS = 2, 4  # figures of a class and of a sub class
 
@@ -180,9 +181,10 @@ def absences_of(told: Mapping[str, dict]) -> list[dict]:
 
 
 def posts_of(who: dict) -> list[str]:
-    """Give the posts of a station that somebody may answer for: their department's, or the head's."""
+    """Give the posts that somebody may answer for: their department's, the station's head's, a building's steward's."""
     is_special = who["department"] and not SPECIALISTS.isdisjoint(who["roles"])
-    return [who["department"]] * bool(is_special) + [HEAD] * (not MAY_HOLD[HEAD].isdisjoint(who["roles"]))
+    at_home = [post for post, roles in MAY_HOLD.items() if not roles.isdisjoint(who["roles"])]
+    return [who["department"]] * bool(is_special) + at_home
 
 
 def term_on(terms: Iterable[dict], day: date) -> dict | None:
@@ -202,6 +204,11 @@ def away_on(leaves: Iterable[dict], day: date, post: str = "") -> list[dict]:
         if "posts" not in each or (post and post not in each["posts"])
     ]
     return sorted(running, key=lambda each: (each["since"], each["absence"]), reverse=True)
+
+
+def is_barred(leaves: Iterable[dict], day: date, post: str) -> bool:
+    """Say whether somebody may not hold a post at a day: dismissed, suspended, or moved elsewhere."""
+    return any("posts" in each for each in away_on(leaves, day, post))
 
 
 def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: date, post: str = "") -> dict:
@@ -225,11 +232,20 @@ def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: da
     return {"person": None, "instead_of": holder, "why": said}
 
 
+def posts_for(department: str) -> tuple[str, ...]:
+    """Give the posts that answer for a department: at home the building's steward, then the head of the station."""
+    return (STEWARD, HEAD) if department == COMMUNITY else (department,)
+
+
 def seats_for(department: str, path: Iterable[str]) -> list[str]:
-    """Give the seats that may answer for a department along a path; at home the building's steward, then the head."""
+    """Give the seats that may answer for a department along a path."""
     path = list(path)
-    posts = (STEWARD, HEAD) if department == COMMUNITY else (department,)
-    return [f"{post}@{unit}" for post in posts for unit in path]
+    return [f"{post}@{unit}" for post in posts_for(department) for unit in path]
+
+
+def over_at(until: str) -> datetime:
+    """Give the moment at which a term is over: when the day after its last begins in Beijing."""
+    return datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), BEIJING)
 
 
 def people_in(terms: Iterable[dict]) -> set[str]:

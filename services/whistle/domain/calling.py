@@ -384,11 +384,17 @@ def hand_over(
     whistle: Whistle, *, caller: Caller, now: datetime, given: Given, told: dict, department: str, person: str | None,
     note: str,
 ) -> Iterator[Happened]:  # fmt: skip
-    """交接: by the department's own people or the street; to whoever holds the seat, where nobody is named."""
+    """交接: by the department's own people or the street; to whoever holds the seat, where nobody is named, and only
+    to somebody who holds one of that department or stands in there."""
     must_be_open(whistle)
     summons = summons_of(whistle, department)
     if caller.department != department:
         must_be_of_community(caller, whistle, given)
+    if person and person not in given.staff:
+        raise Invalid(
+            f"{department} 没有这位专员 / Nobody of that name holds a seat of {department}, or stands in",
+            {"person": [person]},
+        )
     answer = given.answers.get(department, {})
     whom = {"person": person, "why": "交接 / handed over"} if person else given_to(answer)
     if not whom["person"]:

@@ -187,6 +187,32 @@ class Answering(Store):
         path = domain.path_of(unit, units, day)
         return domain.settings_at(district, path, units, self.find("settings_heard", path))
 
+    def name_of(self, unit: str) -> str:
+        """Give the name of a unit; its code where no fact has named it."""
+        return self.find("units_heard", [unit])[unit].get("name") or unit
+
+    def terms(self, seat: str) -> list[dict]:
+        """Give the terms of a seat as they are by now, not as they are remembered."""
+        row = self.rows("seats_heard").find_one({"_id": seat}) or {}
+        return domain.terms_of(row.get("heard", {}))
+
+    def staff(self, department: str) -> set[str]:
+        """Give everybody who holds a seat of a department today, anywhere in the district, or stands in there."""
+        day, found = self.today(), set()
+        for post in domain.posts_for(department):
+            span = {"$gte": f"{post}@{self.caller.district}", "$lt": f"{post}@{self.caller.district}:"}
+            rows = self.rows("seats_heard").find({"_id": span}, batch_size=1000)
+            terms = [domain.term_on(domain.terms_of(row.get("heard", {})), day) for row in rows]
+            people = domain.people_in(filter(None, terms))
+            leaves = self.leaves(people, day)
+            people |= {each for who in people for each in domain.substitutes(domain.away_on(leaves[who], day))}
+            found |= {who for who in people if not domain.is_barred(leaves.get(who, ()), day, post)}
+        return found
+
+    def look_anew(self) -> None:
+        """Forget what is remembered: what is decided now must not rest on how it was a moment ago."""
+        REMEMBERED.clear()
+
     def today(self) -> date:
         return day_of(self.now())
 

@@ -44,6 +44,24 @@ class Whistles(Ledger):
         )
         return known
 
+    def bare(self, id: str) -> Record:
+        """Find one record without its words: for what follows from facts, which never carry any."""
+        row = self.rows("whistles").find_one({"_id": self.key(id)}, {"history": 0})
+        if not row:
+            raise NotFound(f"本区没有这一件({id}) / No such thing in this district ({id})")
+        return self.record_of(row)
+
+    def several(self, ids: list[str]) -> list[Record]:
+        """Give these whistles with their words, in this order."""
+        rows = self.rows("whistles").find({"_id": {"$in": [self.key(id) for id in ids]}}, {"history": 0}) if ids else ()
+        records = self.with_words([self.record_of(row) for row in rows])
+        return sorted(records, key=lambda record: ids.index(record.id))
+
+    def texts(self, refs: list[str]) -> dict[str, dict]:
+        """Give what was written under these references."""
+        asked = Record("", self.caller.district, 0, None, refs=tuple(refs))
+        return self.with_words([asked])[0].words
+
     def due(self, most: int = 100) -> list[tuple[str, str]]:
         """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
         rows = self.wide("whistles").find({"state.wake": {"$lte": self.now()}}, {"district": 1, "id": 1})
