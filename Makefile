@@ -3,6 +3,9 @@ PY := .venv/bin/python
 PYTHON ?= python3
 LOCAL := $(PY) -m deploy.local
 T ?= tests
+# Tests wait more than they work: two at once, each worker with a platform of its own (0: one after the other).
+WORKERS ?= 2
+AT_ONCE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs restart reset demo story year verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
 
@@ -73,7 +76,7 @@ operator: venv ## 设立第一位管理员 / make the first operator (login= nam
 
 test: venv-test ## 测试，十分钟内 / lint and tests, under ten minutes (T=tests/unit)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) -m pytest $(T) -m "not long and not bench"
+	@$(PY) -m pytest $(T) -m "not long and not bench" $(AT_ONCE)
 
 test-all: venv-test ## 全部测试，一小时内 / the long ones too, under an hour (T=)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

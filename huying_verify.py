@@ -148,20 +148,54 @@ NAMES = dict(
 )
 # What this edition can say in words; any other fact, role or field stands on the page under its own name.
 FACTS = {
-    "blown": ("已发哨", "blown"), "called": ("已派单", "called"), "reported": ("已报到", "reported in"),
-    "settled": ("已销哨", "settled"), ERASING: ("文字已依法删除", "words erased by right"),
+    "blown": ("已发哨", "blown"), "approved": ("审核通过", "approved"), "rejected": ("审核不通过", "rejected"),
+    "called": ("已派单", "called"), "called_off": ("已撤单", "called off"), "signed": ("已签收", "signed"),
+    "contacted": ("已联系", "contacted"), "reported": ("已报到", "reported in"), "taken_up": ("处置中", "taken up"),
+    "fed_back": ("已反馈", "fed back"), "sent_back": ("已退单", "sent back"),
+    "return_decided": ("退单已审", "return decided"), "reassigned": ("已改派", "reassigned"),
+    "convened": ("会商已召集", "convened"), "concluded": ("会商已决定", "concluded"),
+    "extension_asked": ("申请延期", "more time asked for"), "extension_decided": ("延期已审", "more time decided"),
+    "put_on": ("已挂账", "put on account"), "taken_off": ("已销账", "taken off account"),
+    "supervised": ("督办中", "pressed for"), "escalated": ("已提级", "escalated"), "withdrawn": ("已撤回", "withdrawn"),
+    "handed_over": ("已交接", "handed over"), "joined": ("共同反映", "joined"), "merged": ("已并案", "merged"),
+    "parted": ("已拆案", "parted"), "confirmed": ("已确认", "confirmed on the spot"), "settled": ("已销哨", "settled"),
+    "reopened": ("已重办", "reopened"), "dues_moved": ("时限已重算", "limits recomputed"),
+    "reminded": ("临期提醒", "reminded"), "overdue": ("已超时", "overdue"), "numbered": ("已编号", "numbered"),
+    "recurred": ("重复发生", "recurred"), "scored": ("已评价", "rated"),
+    ERASING: ("文字已依法删除", "words erased by right"),
 }  # fmt: skip
 ROLES = {
     "resident": "居民", "steward": "楼长", "worker": "社区工作者", "secretary": "社区书记", "specialist": "实名制专员",
-    "lead": "部门负责人", "street": "街道", "district": "区级管理员", "plugin": "部门程序",
+    "lead": "部门负责人", "street": "街道", "district": "区级管理员", "plugin": "部门程序", "timer": "平台定时",
 }  # fmt: skip
 FIELDS = {
-    "kind": "性质", "category": "类别", "community": "社区", "called": "所派部门", "department": "部门", "lon": "经度",
-    "lat": "纬度", "person": "专员", "reason": "事由", "title": "标题", "text": "内容", "note": "说明",
-    "photos": "照片", "report": "报到号", "settlement": "销哨号", "erasure": "删除号",
+    "kind": "性质", "category": "类别", "community": "社区", "unit": "单位", "grid": "网格", "source": "来源",
+    "confidential": "保密", "called": "所派部门", "department": "部门", "departments": "部门", "role": "分工",
+    "person": "专员", "instead_of": "代", "why": "缘由", "lon": "经度", "lat": "纬度", "distance": "距离(米)",
+    "far": "不在现场", "way": "方式", "result": "结果", "outcomes": "成果", "measure": "事项", "count": "数量",
+    "amount": "量", "reason": "事由", "proposes": "建议改派", "meeting": "须会商", "upheld": "准予", "instead": "改派",
+    "at": "时间", "lead": "主办", "release": "撤出", "until": "延至", "granted": "准予", "obstacle": "障碍",
+    "review": "复核日", "echelon": "层级", "from_whistle": "并入自", "into": "并入", "solved": "已解决",
+    "reopen_until": "可重办至", "clock": "时限", "due": "到期", "told": "已告知", "step": "级", "number": "哨号",
+    "of": "前一件", "score": "得分", "split_from": "拆自", "awaiting": "待审核", "title": "标题", "text": "内容",
+    "note": "说明", "address": "地址", "expected": "期望结果", "minutes": "纪要", "where": "地点", "photos": "照片",
+}  # fmt: skip
+VALUES = {
+    "solved": "已解决", "partly": "部分解决", "unsolved": "未解决", "lead": "主办", "assist": "协办", "phone": "电话",
+    "visit": "上门", "message": "消息", "community": "社区", "street": "街道", "district": "区", "resident": "居民",
+    "patrol": "巡查", "hotline": "热线", "department": "部门", "not_our_duty": "非本部门职责",
+    "not_our_area": "不在辖区", "wrong_category": "类别有误", "needs_others": "需他部门", "duplicate": "重复",
+    "emergency_line": "应走紧急渠道", "judicial_or_other_procedure": "已入司法等程序",
+    "repeated_without_new_facts": "重复反映无新情况", "secret_or_private": "涉密或涉隐私", "beyond_duty": "超出职责",
+    "unlawful_or_immoral": "违法或违背公序良俗", "objective_obstacle": "客观障碍", "reporter_unreachable": "联系不上",
+    "funding": "资金", "planning": "规划", "ownership": "权属", "law": "法规", "season": "季节",
+    "works_pending": "待工程", "requested": "本人要求", "retention": "保存期满", "unlawful": "违法收集",
+    "mistaken": "误录", "sign": "签收", "contact": "联系", "report": "报到", "resolve": "解决", "feed_back": "反馈",
+    "confirm": "确认", "review": "复核",
 }  # fmt: skip
 FIRST = ("title", "text", "note")  # of what was written, as people read it
-REASONS = {"requested": "本人要求", "retention": "保存期满", "unlawful": "违法收集", "mistaken": "误录"}
+# What programs need and people do not: names of orders, promised limits, versions of rules.
+UNSHOWN = {"act", "order", "dues", "ladder", "confirm", "policy", "rule", "seat", "rating", "revision"}
 STYLE = """
 @page { size: A4; margin: 15mm; }
 * { box-sizing: border-box; }
@@ -230,12 +264,18 @@ def shown(thing: Any) -> str:
 
 
 def named(thing: Any) -> str:
-    """Give a value that a step carries, codes with the names that everybody knows."""
+    """Give a value that a step carries, codes with the names that everybody knows, moments as Beijing reads them."""
+    if isinstance(thing, bool):
+        return "是" if thing else "否"
     if isinstance(thing, list):
         return "、".join(map(named, thing))
+    if isinstance(thing, dict):
+        return " ".join(f"{shown(FIELDS.get(name, name))} {named(thing[name])}" for name in sorted(thing))
+    if isinstance(thing, str) and is_moment(thing):
+        return clock(thing)
     name = ""
-    if isinstance(thing, str) and re.fullmatch("[0-9]{4}|[0-9]{6}|[a-z]+", thing):
-        name = NAMES.get(thing) or NAMES.get(thing[:4]) or REASONS.get(thing, "")
+    if isinstance(thing, str) and re.fullmatch("[0-9]{4}|[0-9]{6}|[a-z_]+", thing):
+        name = NAMES.get(thing) or NAMES.get(thing[:4]) or VALUES.get(thing, "")
     return f"{shown(thing)} {name}".rstrip()
 
 
@@ -267,6 +307,8 @@ def lines_of(proof: dict, step: dict) -> Iterator[str]:
         source = f"photos/{each}.{proof['photos'][each]}"
         yield f'<figure><img src="{source}" alt="照片 {each[:16]}"><div class="hash">{each}</div></figure>'
     for name, value in sorted(step["data"].items()):
+        if name in UNSHOWN or value in (None, "", [], {}):
+            continue
         yield f'<div class="data">{shown(FIELDS.get(name, name))} {named(value)}</div>'
     yield f'<div class="hash">{shown(step["hash"])}</div>'
 
@@ -277,7 +319,9 @@ def page(proof: dict) -> str:
     last = next((step for step in reversed(history) if step["fact"] != ERASING), history[-1])
     begun = {name: named(value) for name, value in history[0]["data"].items() if name in ("kind", "category")}
     begun |= {name: shown(text) for name, text in texts_of(proof, history[0]).items() if name == "title"}
+    numbers = [step["data"]["number"] for step in history if step["fact"] == "numbered" and "number" in step["data"]]
     top = [
+        *((both("哨号", "number"), shown(each)) for each in numbers[-1:]),
         (both("编号", "id"), shown(proof["id"])),
         *((shown(FIELDS[name]), begun[name]) for name in ("title", "kind", "category") if name in begun),
         (both("区", "district"), named(proof["district"])),
@@ -307,7 +351,7 @@ def page(proof: dict) -> str:
         )
         + f"</tr></thead><tbody>\n{steps}</tbody></table>\n"
         f"<footer>{both('核验:', 'to check:')} <code>python3 huying_verify.py FILE</code> · "
-        f"{both('本页只是给人看的;证明在整个文件里', 'this page is for reading; the proof is the whole file')}"
+        f"{both('本页供人阅读,全部字段在 whistle.json', 'this page is for reading; every field is in whistle.json')}"
         f" · {FORMAT}</footer>\n</body>\n</html>\n"
     )
 

@@ -10,7 +10,7 @@ from deploy.tables import draw
 from services.roster.store.districts import district_names, divisions
 from shared.bus import Bus
 from shared.contracts import roster
-from shared.errors import Refusal
+from shared.errors import Refusal, Unavailable
 
 
 def units_of(code: str, level: str) -> int:
@@ -20,7 +20,7 @@ def units_of(code: str, level: str) -> int:
 
 def open_one(bus: Bus, code: str) -> None:
     """Ask the roster to open one, as the operator's API call does (``POST /v1/districts``)."""
-    district = ask(bus, roster.open_district, {"code": code})
+    district = ask(bus, roster.open_district, {"code": code}, passing=Unavailable)
     print(f"已开通 / open: {district['name']} {district['code']}, {district['opened_at']}")
 
 
@@ -29,7 +29,7 @@ def open_all(bus: Bus) -> None:
     began, done, codes = time.monotonic(), 0, sorted(district_names())
     streets, communities = (sum(units_of(code, level) for code in codes) for level in ("street", "community"))
     for code in codes:
-        ask(bus, roster.open_district, {"code": code})
+        ask(bus, roster.open_district, {"code": code}, passing=Unavailable)
         done += units_of(code, "street") + units_of(code, "community")
         draw(done, streets + communities)
     print(
@@ -46,6 +46,7 @@ def main(words: list[str]) -> None:
     try:
         while not bus.connected:
             time.sleep(0.05)
+        # The roster knows every district by itself: what it refuses now it refuses for ever.
         open_all(bus) if words[0] == "all" else open_one(bus, words[0])
     except Refusal as refusal:
         raise SystemExit(refusal.detail or str(refusal.fields)) from None

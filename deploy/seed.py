@@ -47,13 +47,13 @@ def caller(district: str) -> Caller:
     return Caller(district=district, unit=district, roles=(role,), actor="seed", trace=new_trace())
 
 
-def ask(bus: Bus, call, order: dict, district: str = "") -> Any:
+def ask(bus: Bus, call, order: dict, district: str = "", passing=(Unavailable, NotFound, Invalid)) -> Any:
     """Ask, and wait for a service that is just starting, or has not heard yet what it needs, for half a minute."""
     limit = time.time() + 30
     while True:
         try:
             return bus.ask(call, order, caller(district))
-        except (Unavailable, NotFound, Invalid):
+        except passing:
             if time.time() > limit:
                 raise
             time.sleep(0.3)

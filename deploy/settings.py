@@ -39,11 +39,19 @@ def default_home() -> Path:
     return Path(os.environ.get("HUYING_HOME") or ROOT / "var").resolve()
 
 
-def free_port() -> int:
-    """Ask the kernel for a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(besides=()) -> int:
+    """Ask the kernel for a loopback port that nobody listens on, nor will: not one of those chosen before.
+
+    Test workers choose at the same time, before anybody listens; HUYING_PORTS=1/2 leaves each a share of its own.
+    """
+    share, shares = (int(number) for number in os.environ.get("HUYING_PORTS", "0/1").split("/"))
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        # The kernel gives odd ports to those who listen and even ones to those who connect.
+        if port // 2 % shares == share and port not in besides:
+            return port
 
 
 def is_taken(port: int) -> bool:
@@ -85,7 +93,7 @@ class Settings:
 
     def port(self, name: str) -> int:
         """Return the port of this name, chosen by the kernel when first asked for."""
-        return self._kept("ports", name, free_port)
+        return self._kept("ports", name, lambda: free_port(self.data["ports"].values()))
 
     def choose_again(self, names=None) -> list[str]:
         """Choose new ports for those that a stranger has taken meanwhile; call it only while ours are down."""
@@ -93,7 +101,7 @@ class Settings:
             ports = self.data.get("ports", {})
             taken = [name for name in ports if (names is None or name in names) and is_taken(ports[name])]
             for name in taken:
-                ports[name] = free_port()
+                ports[name] = free_port(ports.values())
             if taken:
                 self.save()
         return taken

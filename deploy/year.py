@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as hour
-from urllib.parse import quote
 
 from deploy.playing import Play, Refused, moment, told
 from deploy.seed import PASSWORD, PEOPLE, ROSTER
@@ -323,10 +322,11 @@ class People:
         person = {"id": person_of(self.district, login), "district": self.district, "login": login, "name": name}
         place = {"roles": [role], "unit": unit, "department": department, "password": PASSWORD}
         try:
-            self.on.who(self.admin).ask("POST", "/v1/people", person | place)
+            self.on.who(self.admin).ask("GET", f"/v1/people/{person['id']}")
         except Refused as refused:
-            if refused.status != 409:
+            if refused.status != 404:
                 raise
+            self.on.who(self.admin).ask("POST", "/v1/people", person | place)
         return login
 
     def come(self, stations: Iterable[str]) -> None:
@@ -407,16 +407,21 @@ def first_day(on: Play, people: People, run: str) -> date:
         return day + DAY * (7 - day.weekday() if day.weekday() >= 5 else 0)
 
 
-def settled(on: Play, people: People) -> set[str]:
-    """Give the ids of all that is settled, page by page."""
-    found: set[str] = set()
-    after: str | None = ""
-    while after is not None:
-        further = f"&after={quote(after)}" if after else ""
-        page = on.who(people.street).ask("GET", f"/v1/whistles?stage=settled&limit=100{further}")
-        found |= {each["id"] for each in page["items"]}
-        after = page["next"]
-    return found
+def settled(on: Play, people: People, orders: list[Order]) -> set[str]:
+    """Give the ids of what the run has settled already, of all that was to be blown by now."""
+    now, reader = on.now(), on.who(people.street)
+    begun = [each.whistle for each in orders if each.path == "/v1/whistles" and each.at <= now]
+
+    def is_settled(id: str) -> bool:
+        try:
+            return reader.ask("GET", f"/v1/whistles/{id}")["stage"] == "settled"
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return False
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return {id for id, done in zip(begun, pool.map(is_settled, begun), strict=True) if done}
 
 
 def windows(orders: list[Order]) -> Iterator[tuple[datetime, list[list[Order]]]]:
@@ -495,7 +500,7 @@ def main() -> None:
     calendar = enter_calendar(on, people, (first.year, first.year + 1))
     people.come(places)
     orders = Plan(run, first, goals, places, people, calendar).drawn()
-    done = settled(on, people)
+    done = settled(on, people, orders)
     left = [each for each in orders if each.whistle not in done]
     if len(left) < len(orders):
         print(f"  接着演 / goes on: {len(orders) - len(left)} 项已完成 / orders are done")

@@ -3,11 +3,14 @@
 The application is made in each worker after the fork, so each has its own bus; nothing of ours is loaded before it.
 """
 
+import json
 import os
 import shutil
 import tempfile
 import threading
 import time
+
+from gunicorn import util
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("GATEWAY_WORKERS", "1"))
@@ -34,6 +37,20 @@ preload_app = False
 
 if workers > 1:
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="huying-metrics-"))
+
+
+def tell_problem(sock, status: int, reason: str, _) -> None:
+    """Tell what gunicorn refuses by itself, before anybody knows whose language: a problem document in both."""
+    from gateway.problems import TITLES
+
+    title = TITLES.get(status, reason)
+    body = json.dumps({"type": f"/docs#problem-{status}", "title": title, "status": status}, ensure_ascii=False)
+    lines = [f"HTTP/1.1 {status} {reason}", "Connection: close", "Content-Type: application/problem+json"]
+    lines += [f"Content-Length: {len(body.encode())}", "Cache-Control: no-store"]
+    util.write_nonblock(sock, ("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+
+
+util.write_error = tell_problem
 
 
 def post_worker_init(worker) -> None:

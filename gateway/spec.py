@@ -290,6 +290,10 @@ def openapi(app: Flask) -> dict:
         else:
             operation = operation_by_hand(view, endpoint)
             by_hand |= set(re.findall(r"#/components/schemas/(\w+)", json.dumps(operation)))
+        if any(each["in"] in ("path", "query") for each in operation.get("parameters", ())):
+            # Whoever may fill in a part of the address can make it too long.
+            too_long = {"414": {"$ref": "#/components/responses/Problem414"}}
+            operation["responses"] = dict(sorted((operation["responses"] | too_long).items()))
         paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", path), {})[method.lower()] = operation
     # A view that is not a row names the contract's schemas; they are printed here if no row has.
     views = {schema_name(call.gives): call.gives for call in every_call() if call.gives}

@@ -1,6 +1,7 @@
 """Proves one stored record: recomputes its chain, replays its history, compares the words that lie beside it."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from shared.contracts.proofs import PARTS
 from shared.errors import NotFound
@@ -67,23 +68,22 @@ def trace(ledger: Ledger, id: str) -> dict:
     return {"id": id, "version": row["version"], "whole": fault is None, "broken": fault, "steps": steps}
 
 
-def export(ledger: Ledger, id: str, withheld: Collection[str] = ()) -> dict:
+def export(ledger: Ledger, id: str, withholds: Callable[[Any], bool] = lambda state: False) -> dict:
     """Give a record of the caller's district with all that proves it: every step as stored, the words with their salts.
 
-    Words that were erased by right are named so, and so are fields that are ``withheld`` from this reader: without
-    its salt nobody can guess a text from its digest. A broken history is given as it is; whoever checks it will see.
+    Words that were erased by right are named so, and so are those of a record that ``withholds`` them from this reader:
+    without its salt nobody can guess a text from its digest. A broken history is given as it is; the check will show.
     """
     row, words = stored(ledger, id)
+    withheld = withholds(ledger.record_of(row).state)
     found = {name: row[name] for name in ("district", "id", "version", "head")} | {"service": ledger.service}
     found["history"] = [entry | {"at": iso(entry["at"])} for entry in row["history"]]
-    found["words"] = {
-        word["_id"]: "erased" if word.get("erased") else without(word["said"], withheld) for word in words
-    }
+    found["words"] = {word["_id"]: "erased" if word.get("erased") else shown(word["said"], withheld) for word in words}
     return found
 
 
-def without(said: dict, withheld: Collection[str]) -> dict:
-    return {name: "withheld" if name in withheld else word for name, word in said.items()}
+def shown(said: dict, withheld: bool) -> dict:
+    return dict.fromkeys(said, "withheld") if withheld else said
 
 
 def part(ledger: Ledger, part: int) -> dict:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,11 @@ import requests
 
 from tests.make import Client
 
-HOME = Path(os.environ.get("HUYING_TEST_HOME") or Path(__file__).parents[1] / "var" / "test")
+# Each worker of `make test` has a home of its own, and its own share of the ports.
+WORKER, WORKERS = os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+HOME = Path(os.environ.get("HUYING_TEST_HOME") or Path(__file__).parents[1] / "var" / "test") / WORKER
+if WORKER:
+    os.environ["HUYING_PORTS"] = f"{int(WORKER.removeprefix('gw')) % int(WORKERS)}/{WORKERS}"
 
 ORDER = ("unit", "contract", "integration", "fault", "bench")
 
@@ -21,12 +24,34 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: ORDER.index(item.path.relative_to(here).parts[0]))
 
 
+def pytest_sessionfinish():
+    """Stop what a worker that crashed has left running."""
+    from deploy.local import Platform
+
+    for home in [] if WORKER else HOME.glob("gw*"):
+        Platform(home).down()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests measured, one table for each name that they recorded rows under, whichever worker ran them."""
+    tables: dict[str, list[dict]] = {}
+    for report in (each for reports in terminalreporter.stats.values() for each in reports):
+        if getattr(report, "when", "") == "call":
+            for name, row in report.user_properties:
+                tables.setdefault(name, []).append(row)
+    for name, rows in tables.items():
+        terminalreporter.section(name)
+        for cells in (rows[0], *(row.values() for row in rows)):
+            terminalreporter.write_line("  ".join(f"{cell!s:>9}" for cell in cells))
+
+
 @pytest.fixture(scope="session")
 def platform():
     """A whole platform in processes of its own, seeded, in test mode; stopped when the run is over."""
     from deploy.local import Platform
     from deploy.settings import free_port
 
+    Platform(HOME).down()  # what a run that was interrupted has left
     shutil.rmtree(HOME, ignore_errors=True)
     running = Platform(HOME, port=free_port(), mode="test", environ={"RATE_LIMITS": "off"})
     try:
@@ -43,13 +68,12 @@ def url(platform) -> str:
 
 @pytest.fixture(scope="session")
 def sign_in(url):
-    """Sign somebody in, each once a session."""
+    """Sign somebody in, each once a run."""
     known: dict[str, Client] = {}
 
     def signed(login: str) -> Client:
-        if login not in known or time.time() - known[login].since > 600:
-            known[login] = Client(url, login)
-            known[login].since = time.time()
+        if login not in known:
+            known[login] = Client(url, login).staying()
         return known[login]
 
     return signed

@@ -37,9 +37,28 @@ class Client:
 
     def __init__(self, url: str, login: str | None = None, password: str = PASSWORD):
         self.url, self.session = url, requests.Session()
+        self.known_as = {"login": login, "password": password}
         if login:
-            self.signed = self.post("/v1/sessions", {"login": login, "password": password}).json()
-            self.session.headers["Authorization"] = f"Bearer {self.signed['token']}"
+            self.sign_in()
+
+    def sign_in(self) -> None:
+        """Begin a session, the first or another."""
+        self.since = time.monotonic()
+        self.signed = requests.post(f"{self.url}/v1/sessions", json=self.known_as, timeout=30).json()
+        self.session.headers["Authorization"] = f"Bearer {self.signed['token']}"
+
+    def staying(self) -> "Client":
+        """Stay signed in for as long as a run takes: anew after ten minutes, for a token is good for fifteen."""
+
+        def bear(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            mine = request.headers.get("Authorization") == self.session.headers["Authorization"]
+            if mine and time.monotonic() - self.since > 600:
+                self.sign_in()
+                request.headers["Authorization"] = self.session.headers["Authorization"]
+            return request
+
+        self.session.auth = bear
+        return self
 
     def get(self, path: str, **options) -> requests.Response:
         return self.session.get(self.url + path, timeout=30, **options)

@@ -189,7 +189,11 @@ class Tables(Store):
 
     def run_one(self, table: dict, end: float) -> None:
         """Judge a table whole once more, then carry out its rows in their order until the turn is over."""
-        rows = list(self.kept(table))
+        try:
+            rows = list(self.kept(table))
+        except Refusal as refusal:
+            self.refuse(table, [Row("", 0, {}).wrong(self.kind, "", refusal.detail)], table["summary"])
+            return
         if not table.get("vetted") and not self.vet(table, rows):
             return
         read = self.ordered(aside(domain.read, self.kind, rows)[0])
@@ -222,10 +226,14 @@ class Tables(Store):
             errors = judged.errors or self.reserve(read)
         if not errors:
             return self.note(table, {"$set": {"vetted": True, "summary": judged.summary}})
-        fresh = {"state": "refused", "summary": judged.summary} | Judged({}, errors).listed
+        self.refuse(table, errors, judged.summary)
+        return False
+
+    def refuse(self, table: dict, errors: list[dict], summary: dict) -> None:
+        """Carry a table out no further, and say why."""
+        fresh = {"state": "refused", "summary": summary} | Judged({}, errors).listed
         if self.note(table, {"$set": fresh, "$unset": {"due": "", "claim": ""}}):
             self.empty(table)
-        return False
 
     def attempt(self, table: str, row: Row, known: Any) -> list[dict]:
         try:

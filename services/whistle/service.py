@@ -232,7 +232,8 @@ class WhistleService:
 
     @rpc(proofs.prove)
     def prove(self, id):
-        found = proof.export(self.whistles, id)
+        reader = self.whistles.caller
+        found = proof.export(self.whistles, id, lambda state: not showing.may_read_words(state, reader))
         return found | {"photos": self.photos.types(found["words"])}
 
     @rpc(proofs.verify)

@@ -124,12 +124,12 @@ def test_a_login_belongs_to_one_person(rows):
 
 def test_one_guarded_write_holds_state_version_and_history(rows):
     rows.insert_one({"_id": "a", "version": 1, "history": [{"n": 1}], "claim": "x", "state": {"stage": "blown"}})
-    change = {"$set": {"version": 3, "state": {"stage": "attended"}}, "$unset": {"claim": ""}}
+    change = {"$set": {"version": 3, "state": {"stage": "answered"}}, "$unset": {"claim": ""}}
     change["$push"] = {"history": {"$each": [{"n": 2}, {"n": 3}]}}
     done = rows.update_one({"_id": "a", "version": 1}, change)
     assert (done.matched_count, done.modified_count) == (1, 1)
     assert rows.find_one({"_id": "a"}) == {
-        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "attended"},
+        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "answered"},
     }  # fmt: skip
 
 

@@ -47,10 +47,11 @@ def suggested(database):
     return ask
 
 
-def blown(database, n: int, category: str = "0507", said: str = SAID, district: str = "110102") -> str:
+def blown(database, n: int, category: str = "0507", said: str = SAID, confidential: bool = False) -> str:
     """Put a whistle there as the ledger does; gives the reference of its words."""
-    ref, key = f"ref{district}{category}{n}", f"{district}/{category}{n}"
-    state = {"category": category, "blown_by": f"person {n % 3}", "blown_at": NOW + timedelta(seconds=n), "words": ref}
+    district, ref = "110102", f"ref{category}{n}"
+    key, state = f"{district}/{category}{n}", {"category": category, "words": ref, "confidential": confidential}
+    state |= {"blown_by": f"person {n % 3}", "blown_at": NOW + timedelta(seconds=n)}
     database["whistles"].insert_one({"_id": key, "district": district, "state": state, "history": [{"n": 1}]})
     words = {name: {"text": text, "salt": "x"} for name, text in (("title", said), ("text", ""), ("photos", []))}
     database["whistles_words"].insert_one({"_id": ref, "record": key, "district": district, "said": words})
@@ -77,6 +78,13 @@ def test_words_that_were_erased_leave_nothing_behind(database, suggested):
     assert "围栏" not in str(list(database["whistles_words"].find({"_id": refs[0]})))
     everywhere = {name: str(list(database[name].find({}))) for name in database.list_collection_names()}
     assert [name for name, text in everywhere.items() if "围栏" in text] == ["whistles_words"], "no table of its own"
+
+
+def test_nothing_is_learned_of_what_is_confidential(database, suggested):
+    for n in range(12):
+        blown(database, n, category="0102", said="楼前的垃圾")
+        blown(database, n, confidential=True)
+    assert suggested(SAID) == []
 
 
 def test_a_districts_own_category_is_suggested_until_it_is_retired(database, suggested):

@@ -12,17 +12,6 @@ EVERY = ["identity", "roster", *QUICK]
 COLUMNS = ("victim", "writes", "kills", "retries", "longest", "caught_up", "lost", "twins", "wrong")
 
 
-@pytest.fixture(scope="module")
-def table(request):
-    """What was measured, printed when the module is over."""
-    rows: list[dict] = []
-    yield rows
-    lines = ["  ".join(f"{name:>9}" for name in COLUMNS)]
-    lines += ["  ".join(f"{row[name]!s:>9}" for name in COLUMNS) for row in rows]
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print("\n" + "\n".join(lines))
-
-
 def kill_while_writing(platform, path, victim: str, writes: int, kills: int, clients: int) -> dict:
     """Kill a process again and again while clients write, and recount; gives what was measured."""
     is_well(platform)
@@ -55,9 +44,9 @@ def nothing_is_lost(found: dict, writes: int) -> None:
 
 
 @pytest.mark.parametrize("victim", QUICK)
-def test_nothing_promised_is_lost_when_a_process_is_killed(platform, tmp_path, table, victim):
+def test_nothing_promised_is_lost_when_a_process_is_killed(platform, tmp_path, record_property, victim):
     found = kill_while_writing(platform, tmp_path / "book", victim, writes=120, kills=QUICK[victim], clients=6)
-    table.append(found)
+    record_property("killed", {name: found[name] for name in COLUMNS})
     nothing_is_lost(found, 120)
     # Clients must have noticed, by an answer that did not come or came late, or nothing was tried.
     assert found["retries"] > 0 or found["longest"] > 1 or victim == "figures"
@@ -66,9 +55,9 @@ def test_nothing_promised_is_lost_when_a_process_is_killed(platform, tmp_path, t
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("victim", EVERY)
-def test_nothing_is_lost_in_two_thousand_writes_with_three_kills(platform, tmp_path, table, victim):
+def test_nothing_is_lost_in_two_thousand_writes_with_three_kills(platform, tmp_path, record_property, victim):
     found = kill_while_writing(platform, tmp_path / "book", victim, writes=2_000, kills=3, clients=8)
-    table.append(found)
+    record_property("killed", {name: found[name] for name in COLUMNS})
     nothing_is_lost(found, 2_000)
 
 
@@ -92,7 +81,7 @@ def test_a_recount_finds_what_was_promised_and_is_not_there(platform, tmp_path):
     assert judged(lost | {"status": "asked"}, lost)["lost"] == 1
     changed = kept | {"order": kept["order"] | {"title": "另一个标题"}}
     assert judged(changed)["lost"] == 1
-    settled = kept | {"path": f"/v1/whistles/{kept['id']}/settlements", "order": {"settlement": never, "note": ""}}
+    settled = kept | {"path": f"/v1/whistles/{kept['id']}/settlements", "order": {"act": never, "note": ""}}
     at = {"answer": kept["answer"] | {"settled_at": kept["answer"]["blown_at"]}}
     found = judged(settled | {"status": "asked"}, settled | at)
     assert not found["ok"] and found["lost"] + found["wrong"] >= 1

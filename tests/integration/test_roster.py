@@ -8,7 +8,7 @@ import pytest
 from deploy.seed import person_id
 from shared.rules.days import day_of
 from tests.fault.belfry import a_fact, tell
-from tests.make import SIJIYUAN, WANMINGYUAN, Client, eventually, fresh
+from tests.make import SIJIYUAN, WANMINGYUAN, Client, eventually, fresh, solved
 
 STREET = "110102009000"  # 展览路街道
 LONG_AGO = "2026-01-01"
@@ -338,8 +338,8 @@ def test_a_handover_is_printed_with_the_work_that_is_still_open(admin, sign_in, 
     seat, next_one = f"chengguan@{community}", a_person(admin, "specialist", "110102", "chengguan")
     appoint(admin, seat, person_id("xc-cg"))
     done, left = (street.blow(community=community, title=title) for title in ("已办的事", "未办的<事>"))
-    assert specialist.post(f"/v1/whistles/{done['id']}/reports", {"report": fresh()}).status_code == 201
-    settled = street.post(f"/v1/whistles/{done['id']}/settlements", {"settlement": fresh(), "note": "好"})
+    solved(done["id"], street, specialist)
+    settled = street.settle(done["id"])
     assert settled.status_code == 201, settled.text
     order = {"change": fresh(), "term": fresh(), "person": next_one, "since": days(1), "note": "钥匙在<站里>。"}
     answer = once_heard(lambda: admin.post(f"/v1/seats/{seat}/handovers", order))

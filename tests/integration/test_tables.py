@@ -300,6 +300,20 @@ def test_people_that_went_out_come_in_as_the_same(admin):
     assert entries[0]["about"].endswith("people.csv")
 
 
+def test_a_table_whose_passwords_can_no_longer_be_read_says_so_and_stops(admin, platform):
+    rows = [a_person(), a_person()]
+    table = check(admin, "people", a_file("people", *rows))
+    with MongoClient(service_uri(platform.settings, "identity"), tz_aware=True) as client:
+        shares = client["huying_identity"].tables_rows
+        share = next(each for each in shares.find({}) if table["id"] in each["_id"])
+        share["rows"][1]["values"]["password"] = b"sealed by another secret, long ago"
+        shares.replace_one({"_id": share["_id"]}, share)
+    over = run(admin, table)
+    assert (over["state"], over["done"]) == ("refused", 0) and "重新上传" in over["errors"][0]["expected"]
+    assert admin.get(f"/v1/people/{person_of(XICHENG, rows[0]['login'])}").status_code == 404
+    assert brought_in(admin, "people", *rows)["summary"]["new"] == 2
+
+
 # -- specialists ------------------------------------------------------------------------------------------------------
 
 

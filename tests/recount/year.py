@@ -49,13 +49,18 @@ class Reader:
                 time.sleep(float(error.headers.get("Retry-After") or 1))
         raise SystemExit(f"{path}: the platform does not answer")
 
-    def whistles(self):
-        """Walk every whistle of the reader's district, newest first."""
+    def pages(self, path: str):
+        """Walk a list page by page."""
         after = ""
         while after is not None:
-            page = self.ask(f"/v1/whistles?limit=100{f'&after={urllib.request.quote(after)}' if after else ''}")
+            page = self.ask(f"{path}{f'&after={urllib.request.quote(after)}' if after else ''}")
             yield from page["items"]
             after = page["next"]
+
+    def whistles(self, street: str):
+        """Walk every whistle of every community of a street, newest first."""
+        for unit in self.pages(f"/v1/units?under={street[:9]}000&level=community&limit=100"):
+            yield from self.pages(f"/v1/whistles?community={unit['code']}&limit=50")
 
 
 def made(whistle: dict, measure: str, home: bool = False) -> list[dict]:
@@ -104,7 +109,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--login", default="zll")
     parser.add_argument("--password", default="huying-demo")
-    parser.add_argument("--street", required=True, help="the first digits of its communities")
+    parser.add_argument("--street", required=True, help="its code, as 110102009")
     parser.add_argument("--since", required=True, help="first day, as 2026-11-26")
     parser.add_argument("--until", required=True, help="last day")
     parser.add_argument("--home-days", type=int, default=92, help="the most days for what was solved at home")
@@ -114,10 +119,10 @@ def main() -> None:
 
     def is_of_the_year(whistle: dict) -> bool:
         day = str(datetime.fromisoformat(whistle["blown_at"]).astimezone(BEIJING).date())
-        return whistle["community"].startswith(said.street) and said.since <= day <= said.until
+        return said.since <= day <= said.until
 
     began = time.monotonic()
-    whole = list(Reader(said.url, said.login, said.password).whistles())
+    whole = list(Reader(said.url, said.login, said.password).whistles(said.street))
     if len({each["id"] for each in whole}) != len(whole):
         raise SystemExit("a page repeats what another page has")
     found = recount([each for each in whole if is_of_the_year(each)])

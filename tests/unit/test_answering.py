@@ -232,3 +232,9 @@ def test_settings_come_from_above_and_a_pilots_hold_for_pilots():
     assert here == {"departments": ["x1"], "report_within": 100, "resident_whistle": True}
     street = domain.settings_at({"report_within": 500}, PATH[3:], units, settings)
     assert street == {"report_within": 200}
+
+
+def test_a_steward_of_a_building_is_not_kept_from_that_post_by_what_identity_told():
+    told = {"n1": {"fact": "admitted", "roles": ["steward"], "department": "", "on": "2026-01-01"}}
+    assert not domain.is_barred(domain.absences_of(told), date(2026, 11, 25), "steward")
+    assert domain.is_barred(domain.absences_of(told), date(2026, 11, 25), "head")

@@ -11,8 +11,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import requests
 
-from deploy import broker, database, local, ours
+from deploy import broker, database, local, ours, tables
 from deploy.settings import SERVICES, Settings, compose_secrets, is_taken, refuse_weak, weak_secrets
 
 ROOT = local.ROOT
@@ -34,6 +35,24 @@ def test_an_environment_that_is_another_folders_is_never_emptied(tmp_path, monke
     with pytest.raises(SystemExit, match="link"):
         local.prepare()
     assert python.parent.exists()
+
+
+def test_whoever_watches_an_import_goes_on_past_a_restart_and_the_end_of_a_token(monkeypatch):
+    said = [(201, {"token": "one", "renewal": "first"}), (503, {}), requests.ConnectionError(), (401, {})]
+    said += [(201, {"token": "two", "renewal": "second"}), (200, {"done": 7})]
+    asked = []
+
+    def request(session, method, url, **options):
+        asked.append((method, url, session.headers.get("Authorization"), options.get("json")))
+        if isinstance(answer := said.pop(0), Exception):
+            raise answer
+        return SimpleNamespace(status_code=answer[0], json=lambda: answer[1])
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setattr(tables.time, "sleep", lambda seconds: None)
+    assert tables.Session("http://here", "a", "b").look("/v1/tables/people/x") == {"done": 7}
+    assert asked[4][1:] == ("http://here/v1/sessions/renewals", "Bearer one", {"renewal": "first"})
+    assert asked[5][:3] == ("GET", "http://here/v1/tables/people/x", "Bearer two")
 
 
 def test_only_its_owner_reads_the_settings(tmp_path):

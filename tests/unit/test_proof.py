@@ -24,7 +24,7 @@ import huying_verify as verify
 from gateway.proofs import ENDINGS
 from services import proof as proving
 from shared import ledger
-from shared.contracts import events
+from shared.contracts import events, whistle
 from shared.contracts.identity import note
 from shared.errors import Unavailable
 from shared.rules.days import iso
@@ -58,7 +58,7 @@ STEPS = [
 ]  # fmt: skip
 
 
-def a_proof(steps=STEPS, erased: tuple[str, ...] = (), withheld: tuple[str, ...] = ()) -> dict:
+def a_proof(steps=STEPS, erased: tuple[str, ...] = (), withheld: bool = False) -> dict:
     """Give a proof as the service and the gateway make it, its links and digests by the ledger's own hand."""
     head, history, words = ledger.GENESIS, [], {}
     for n, (fact, data, said) in enumerate(steps, 1):
@@ -68,7 +68,7 @@ def a_proof(steps=STEPS, erased: tuple[str, ...] = (), withheld: tuple[str, ...]
         if said:
             fresh = {name: {"text": text, "salt": f"salt {n} {name}"} for name, text in said.items()}
             entry["words"] = {"ref": f"ref{n}", "digests": {k: ledger.digest(**word) for k, word in fresh.items()}}
-            words[f"ref{n}"] = "erased" if f"ref{n}" in erased else proving.without(fresh, withheld)
+            words[f"ref{n}"] = "erased" if f"ref{n}" in erased else proving.shown(fresh, withheld)
         entry["hash"] = head = ledger.link(KEY, entry)
         history.append(entry | {"at": iso(at)})
     made = {"format": verify.FORMAT, "service": "whistle", "district": DISTRICT, "id": ID, "version": len(history)}
@@ -140,10 +140,10 @@ def test_after_an_erasure_the_file_still_verifies_and_the_page_says_so(said):
 
 
 def test_what_is_withheld_from_a_reader_is_said_and_the_rest_is_proved(said):
-    proof = a_proof(withheld=("text",))
-    assert "阳台向外" not in verify.written(proof).decode() and "salt 1 text" not in verify.written(proof).decode()
+    proof = a_proof(withheld=True)
+    assert "阳台" not in verify.written(proof).decode() and "salt" not in verify.written(proof).decode()
     code, text = said(a_file(proof))
-    assert code == 0 and "1 段文字未出示" in text
+    assert code == 0 and "6 段文字未出示" in text and "0 张照片" in text
 
 
 def test_a_link_noted_elsewhere_is_found_in_the_chain_or_missed(said):
@@ -188,6 +188,14 @@ def test_the_checker_hashes_as_the_ledger_does():
     assert ledger.Ledger.erasing == verify.ERASING
 
 
+def test_the_page_says_every_fact_of_the_whistle_in_words():
+    told = {fact.name: fact.doc.partition(" / ")[0] for fact in whistle.CONTRACT.facts}
+    said = {name: chinese for name, (chinese, _) in verify.FACTS.items()} | {verify.ERASING: told[verify.ERASING]}
+    assert said == told, "a new edition, when files are out that bear the old one"
+    carried = {name for fact in whistle.CONTRACT.facts for name in fact.carries.fields}
+    assert carried <= verify.FIELDS.keys() | verify.UNSHOWN
+
+
 def test_the_page_knows_every_event_of_the_standard():
     assert {code: name for code, name in verify.NAMES.items() if len(code) == 4} == events.shipped()
 
@@ -220,10 +228,10 @@ def test_what_turns_the_direction_of_writing_is_spelled_on_the_page():
 
 
 def test_a_fact_or_field_that_this_edition_does_not_know_stands_under_its_own_name(said):
-    proof = a_proof([*STEPS, ("rated", {"stars": 5, "of": {"deep": ["x"]}}, {"opinion": "很满意"})])
+    proof = a_proof([*STEPS, ("audited", {"stars": 5, "from": {"deep": ["x"]}}, {"opinion": "很满意"})])
     page = verify.page(proof)
     assert said(a_file(proof))[0] == 0
-    assert "rated" in page and "stars 5" in page and "<b>opinion</b> 很满意" in page
+    assert "audited" in page and "stars 5" in page and "from deep x" in page and "<b>opinion</b> 很满意" in page
 
 
 # -- touched ----------------------------------------------------------------------------------------------------------

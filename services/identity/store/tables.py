@@ -22,6 +22,10 @@ from shared.errors import Conflict, NotFound, Refusal
 from shared.ledger import Record
 from shared.running import real_now
 
+SEALED_OTHERWISE = (
+    "密钥已换,此表余下的行无法读取,请重新上传 / "
+    "The secret has changed, and what is left of this table cannot be read: please upload it again"
+)
 OTHERS = "登录名已被占用 / This login is another's"
 NOT_BY_TABLE = "与已登记的不同;要改请在“更正”列填 是 / not the one on record: 更正 = 是 (correct = yes) changes it"
 
@@ -182,7 +186,10 @@ class PeopleTables(Tables):
         return texts | ({"password": keys.encrypted(texts["password"], "table")} if "password" in texts else {})
 
     def opened(self, texts: dict) -> dict[str, str]:
-        return texts | ({"password": keys.decrypted(texts["password"], "table")} if "password" in texts else {})
+        try:
+            return texts | ({"password": keys.decrypted(texts["password"], "table")} if "password" in texts else {})
+        except Conflict:
+            raise Conflict(SEALED_OTHERWISE) from None
 
     # -- go out -------------------------------------------------------------------------------------------------------
 

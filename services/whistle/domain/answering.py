@@ -181,9 +181,10 @@ def absences_of(told: Mapping[str, dict]) -> list[dict]:
 
 
 def posts_of(who: dict) -> list[str]:
-    """Give the posts of a station that somebody may answer for: their department's, or the head's."""
+    """Give the posts that somebody may answer for: their department's, the station's head's, a building's steward's."""
     is_special = who["department"] and not SPECIALISTS.isdisjoint(who["roles"])
-    return [who["department"]] * bool(is_special) + [HEAD] * (not MAY_HOLD[HEAD].isdisjoint(who["roles"]))
+    at_home = [post for post, roles in MAY_HOLD.items() if not roles.isdisjoint(who["roles"])]
+    return [who["department"]] * bool(is_special) + at_home
 
 
 def term_on(terms: Iterable[dict], day: date) -> dict | None:

@@ -54,9 +54,10 @@ class Suggesting(Store):
         return events.shipped() | {code: row["name"] for code, row in heard.items() if not row["retired"]}
 
     def choices(self) -> list[domain.Choice]:
-        """Give what the newest whistles chose, with what was written in them and is still there."""
+        """Give what the newest whistles chose, with what was written and is still there; of no confidential one."""
         rows = self.rows("whistles").find({}, {"history": 0}, batch_size=NEWEST)
-        chosen = {row["state"]["words"]: row["state"] for row in rows.sort("state.blown_at", DESCENDING).limit(NEWEST)}
+        states = [row["state"] for row in rows.sort("state.blown_at", DESCENDING).limit(NEWEST)]
+        chosen = {state["words"]: state for state in states if not state["confidential"]}
         found = []
         for row in self.rows("whistles_words").find({"_id": {"$in": list(chosen)}}):
             state, said = chosen[row["_id"]], row["said"]
