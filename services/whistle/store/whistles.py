@@ -16,6 +16,7 @@ from shared.rules.codes import district_of
 
 LOOK = 200
 UNUSED = timedelta(days=1)
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 FRESH = 2.0
 REMEMBERED: dict[tuple, tuple[float, dict]] = {}  # bounded by Beijing's communities
 
@@ -64,7 +65,9 @@ class Whistles(Ledger):
 
     def due(self, most: int = 100) -> list[tuple[str, str]]:
         """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
-        rows = self.wide("whistles").find({"state.wake": {"$lte": self.now()}}, {"district": 1, "id": 1})
+        # From somewhere on: the embedded database would read all that never rings, whose wake is null, before it.
+        asked = {"state.wake": {"$gt": BEFORE_ALL, "$lte": self.now()}}
+        rows = self.wide("whistles").find(asked, {"district": 1, "id": 1})
         return [(row["district"], row["id"]) for row in rows.sort("state.wake", 1).limit(most)]
 
     def newest(self, stage: str | None, communities: list[str], limit: int, after: str | None) -> dict:
