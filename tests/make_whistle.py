@@ -27,6 +27,7 @@ def given(**changes) -> acts.Given:
     """Give what an act is told of the world."""
     rules = RULES | changes.pop("rules", {})
     known = {"rules": rules, "policy": 1, "answers": ANSWERS, "calendar": acts.calendar_of(rules)}
+    known |= {"staff": frozenset({"someone-else"})}
     return acts.Given(**known | changes)
 
 
