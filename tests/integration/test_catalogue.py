@@ -197,9 +197,10 @@ def test_a_merged_communitys_whistles_are_its_successors(street, wmy, chengguan,
 
 def test_open_work_comes_in_pages(street, wmy):
     made = [street.blow(community=OTHER, departments=["shuiwu"])["id"] for _ in range(5)]
-    found, after = [], ""
+    here, found, after = {"department": "shuiwu", "community": OTHER}, [], ""
+    eventually(lambda: len(wmy.get("/v1/open-whistles", params=here).json()["items"]) == len(made))
     while after is not None:
-        asked = {"department": "shuiwu", "community": OTHER, "limit": 2} | ({"after": after} if after else {})
+        asked = here | {"limit": 2} | ({"after": after} if after else {})
         page = wmy.get("/v1/open-whistles", params=asked).json()
         found, after = found + [row["id"] for row in page["items"]], page["next"]
     assert found == made, "the oldest first"

@@ -5,7 +5,7 @@ import pytest
 from shared.contracts import whistle as contract
 from shared.errors import Conflict, Forbidden, Invalid
 from tests.make import a_blow
-from tests.make_whistle import NEXT_DOOR, SECRETARY, STREET_LEAD, Life, a_life, a_person, of
+from tests.make_whistle import NEXT_DOOR, RESIDENT, SECRETARY, STREET_LEAD, Life, a_life, a_person, of
 
 R1, R2, S1, S2 = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(4))
 BOTH = ["chengguan", "zhujian"]
@@ -117,6 +117,15 @@ def test_the_same_id_with_other_words_is_refused():
         with pytest.raises(Conflict):
             life.do("settle", SECRETARY, S1, note=note)
     assert life.decide("settle", SECRETARY, S1, note="已拆除") == []
+
+
+def test_nobody_joins_a_confidential_whistle_in_order_to_read_it():
+    secret = a_life(confidential=True)
+    for stranger in (RESIDENT, a_person("worker", unit=NEXT_DOOR), of("zhujian")):
+        with pytest.raises(Forbidden, match="保密"):
+            secret.do("join", stranger)
+    assert "li" in secret.do("join", a_person("worker", "li")).state.people
+    assert RESIDENT.actor in a_life().do("join", RESIDENT).state.people
 
 
 def test_the_same_report_by_another_person_is_refused():

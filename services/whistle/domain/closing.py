@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from services.whistle.domain import clocks
 from services.whistle.domain.acts import (
     Given,
+    is_of_community,
     must_be_of_community,
     must_be_open,
     must_be_reporter,
@@ -117,8 +118,11 @@ def join(
     whistle: Whistle, *, caller: Caller, now: datetime, given: Given, told: dict, place: Mapping | None, photos: list,
     note: str,
 ) -> Iterator[Happened]:  # fmt: skip
-    """共同反映: a further reporter of the same matter is told what comes of it."""
+    """共同反映: a further reporter of the same matter is told what comes of it; what is confidential is joined only by
+    the community's own people, for whoever joins reads what was written."""
     must_be_open(whistle)
+    if whistle.confidential and not is_of_community(caller, whistle, given):
+        raise Forbidden("此件保密,请另发一哨 / That one is confidential: please blow your own")
     if caller.actor in whistle.people:
         raise Conflict("您已反映此事 / You have reported it already")
     yield joined(
