@@ -1,14 +1,24 @@
 """What follows when a whistle's facts are heard: safe to repeat, whichever step was the last before a crash."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from services.whistle.domain import answering as answers
 from services.whistle.domain import calling, closing
 from services.whistle.domain import open as standing
 from services.whistle.domain.clocks import ENDED
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.ledger import Record
 from shared.rules.days import day_of
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """Have a fact come again a little later where others are at its whistle just now: that is never its own fault."""
+    try:
+        yield
+    except Conflict as error:
+        raise Unavailable(error.detail) from error
 
 
 class Following:
@@ -36,14 +46,16 @@ class Following:
             "number": standing.number_of(self.of.answering.name_of(street), year, n),
             "recurrence_of": standing.recurrence_of(state, settled, rules),
         }
-        self.of.whistles.change(record, calling.enter, **order)
+        with in_turn():
+            self.of.whistles.change(record, calling.enter, **order)
 
     def absorb(self, id: str) -> None:
         """Make all who reported a whistle that was merged reporters of what it was merged into, wherever that went."""
         state = self.of.whistles.bare(id).state
         if state.merged_into:
             order = {"people": sorted(state.people), "source": id}
-            self.of.whistles.change(state.merged_into, closing.absorb, **order)
+            with in_turn():
+                self.of.whistles.change(state.merged_into, closing.absorb, **order)
 
     def plan(self, post: str, unit: str, term: str) -> None:
         """Plan what becomes of somebody's open work when their term ends."""

@@ -8,7 +8,7 @@ from services import proof
 from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
-from services.whistle.following import Following
+from services.whistle.following import Following, in_turn
 from services.whistle.looking import Looking
 from services.whistle.store import Answering, Districts, Handovers, Open, Own, Photos, Register, Suggesting, Whistles
 from services.whistle.store.answering import version_of
@@ -405,7 +405,8 @@ class WhistleService:
         data = fact["data"]
         self.whistles.caller = replace(self.whistles.caller, actor=evaluation.SERVICE)
         told = {name: data[name] for name in ("department", "answer", "revision", "score")}
-        self.whistles.change(data["whistle"], working.score, rating=fact["subject"], **told)
+        with in_turn():
+            self.whistles.change(data["whistle"], working.score, rating=fact["subject"], **told)
 
     # -- what an act is told of the world -----------------------------------------------------------------------------
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from services.whistle.domain import open as domain
 from services.whistle.domain import whistles
+from services.whistle.following import in_turn
 from services.whistle.store.open import Open, is_so
 from shared.caller import Caller
-from shared.errors import Forbidden, Invalid
+from shared.errors import Conflict, Forbidden, Invalid, Unavailable
 from shared.rules.days import iso
+from shared.service import is_passing
 from tests.make import WANMINGYUAN
 from tests.shelves import Shelf
 
@@ -359,3 +361,9 @@ def test_who_acts_for_a_community_sees_what_was_merged_into_it():
 def test_nobody_looks_further(who, scope, unit, department, refusal):
     with pytest.raises(refusal):
         domain.look_at(who, scope, unit, department, ())
+
+
+def test_a_fact_whose_whistle_others_are_at_comes_again_and_is_not_parked():
+    with pytest.raises(Unavailable) as raised, in_turn():
+        raise Conflict("多人同时办理 / Several people were at it at once")
+    assert is_passing(raised.value)
