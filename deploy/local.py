@@ -41,7 +41,8 @@ def prepare(test: bool = False) -> None:
     files += [] if os.environ.get("MONGO_URI") and not test else [ROOT / "requirements-embedded.txt"]
     files += [ROOT / "requirements-test.txt"] if test else []
     stamps = VENV / "stamps"
-    said = f"{sys.version_info[:2]} {ROOT}\n"
+    # Where it really is: one that is linked from another clone is that clone's, and is not to be made anew here.
+    said = f"{sys.version_info[:2]} {VENV.resolve().parent}\n"
     wanted = {file.name: hashlib.sha256((said + file.read_text()).encode()).hexdigest() for file in files}
     missing = [file for file in files if not _stamped(stamps / file.name, wanted[file.name])]
     if not missing:
