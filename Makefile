@@ -7,7 +7,7 @@ T ?= tests
 WORKERS ?= 2
 AT_ONCE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo verify parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,17 @@ reset: venv ## 停止并清空数据 / stop and remove all data (asks; yes=1)
 demo: venv ## 演示一次吹哨报到 / play the main job and print its trace
 	@$(LOCAL) tool deploy.demo
 
+story: venv ## 演示万明园的三件事 / play the article: a balcony, tins, a lamp
+	@$(LOCAL) tool deploy.story
+
+year: venv ## 演示试点一年 / play a pilot year on a throw-away platform (street=110102009 scale=1)
+	@$(LOCAL) tool deploy.year $(if $(street),--street=$(street)) $(if $(scale),--scale=$(scale)) $(if $(run),--run=$(run))
+
 verify: venv ## 核验全部历史 / prove that no history was touched
 	@$(LOCAL) tool deploy.verify
+
+proof: ## 核验导出的一件哨 / check an exported whistle, offline (f=FILE seal=HASH)
+	@$(PYTHON) huying_verify.py "$(f)" $(if $(seal),--seal=$(seal))
 
 parked: venv ## 搁置的消息 / show what could not be handled
 	@$(LOCAL) tool deploy.parked list
@@ -53,7 +62,7 @@ replay: venv ## 重放搁置的消息 / handle it again (s=whistle, id=)
 drop: venv ## 丢弃搁置的消息 / drop it, with a reason (s=, id=, because=)
 	@$(LOCAL) tool deploy.parked drop $(s) $(id) $(if $(value because),'--because=$(subst ','\'',$(value because))')
 
-district: venv ## 开通一个区 / open a district (code=110105)
+district: venv ## 开通一个区，或全部 / open a district (code=110105), or all sixteen (code=all)
 	@$(LOCAL) tool deploy.district $(code)
 
 import: venv ## 导入表格 / bring a table in (file= kind=people|places|seats|rules run=1 login=xc-admin)

@@ -40,6 +40,11 @@ def prepare(test: bool = False) -> None:
     files = [ROOT / "requirements.txt"]
     files += [] if os.environ.get("MONGO_URI") and not test else [ROOT / "requirements-embedded.txt"]
     files += [ROOT / "requirements-test.txt"] if test else []
+    if VENV.is_symlink():
+        # Another folder's: used as it is, for making it anew here would empty it there.
+        if (VENV / "bin" / "python").exists():
+            return
+        raise SystemExit(".venv 指向别处且不完整 / .venv is a link, and there is no Python where it leads")
     stamps = VENV / "stamps"
     # Where it really is: one that is linked from another clone is that clone's, and is not to be made anew here.
     said = f"{sys.version_info[:2]} {VENV.resolve().parent}\n"
@@ -47,6 +52,11 @@ def prepare(test: bool = False) -> None:
     missing = [file for file in files if not _stamped(stamps / file.name, wanted[file.name])]
     if not missing:
         return
+    if VENV.is_symlink():
+        raise SystemExit(
+            f".venv 是指向 {VENV.resolve()} 的链接，不能在此重建：删掉链接再试 / .venv is a link to another folder's "
+            "environment, which is not cleared from here: remove the link and try again"
+        )
     if not (VENV / "bin" / "pip").exists() or not _stamped(stamps / "python", said):
         say("Python 环境 / virtual environment", ".venv")
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)

@@ -77,7 +77,8 @@ def acts(district: str, plan: dict) -> Iterator[tuple[Any, dict]]:
 
     for each in ROSTER["departments"]:
         yield roster.set_department, each | change("department", each["code"])
-    settings = {"departments": [each["code"] for each in ROSTER["departments"]], "must_have": ROSTER["must_have"]}
+    known = [each["code"] for each in ROSTER["departments"]]
+    settings = {"departments": known, "must_have": ROSTER["must_have"], "resident_whistle": True}
     yield roster.change_settings, {"settings": settings} | change("settings")
     for department, name in plan["teams"]:
         id = an_id(district, "team", department)
@@ -85,6 +86,8 @@ def acts(district: str, plan: dict) -> Iterator[tuple[Any, dict]]:
         yield roster.set_team, team | change("team", department)
     for place in plan["places"]:
         yield roster.found, place | {"since": SINCE}
+    for category in ROSTER["categories"]:
+        yield roster.set_category, category | change("category", category["code"])
     for rule in ROSTER["rules"]:
         yield roster.set_rule, rule | {"unit": district} | change("rule", rule["category"])
     mine = [person for person in PEOPLE if person["district"] == district]

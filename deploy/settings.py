@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("identity", "roster", "whistle", "figures")
+SERVICES = ("identity", "roster", "whistle", "evaluation", "figures")
 # The operator is the person who looks after parked messages.
 BROKER_USERS = (*SERVICES, "gateway", "operator")
 # What a person, or a test, may say about the gateway when starting the platform.
@@ -23,7 +23,10 @@ PASSED_ON = (
 )
 VHOST = "huying"
 # What identity alone is told: its second door, and whether administrators need a second factor outside production.
-OF_IDENTITY = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_REDIRECT", "REQUIRE_TOTP")
+OF_IDENTITY = (
+    *("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_REDIRECT", "OIDC_SECOND_FACTORS"),
+    "REQUIRE_TOTP",
+)
 MODES = ("demo", "test", "production")
 KNOWN_SECRETS = {"guest", "admin", "root", "changeme", "change-me", "password", "secret", "huying", "test", "example"}
 SHORTEST_SECRET = 16
@@ -107,7 +110,13 @@ class Settings:
         """Choose every port and secret now, so that processes which start together find them made."""
         for name in ("amqp", "management", "dist", "epmd", "database", *(f"health.{each}" for each in SERVICES)):
             self.port(name)
-        for name in ("amqp.admin", "mongo.admin", "erlang", *(f"mongo.{each}" for each in SERVICES)):
+        for name in (
+            "amqp.admin",
+            "mongo.admin",
+            "erlang",
+            "identity.sealing",
+            *(f"mongo.{each}" for each in SERVICES),
+        ):
             self.secret(name)
         self.passwords()
         self.keys()
@@ -211,7 +220,8 @@ class Settings:
             "HEALTH_PORT": str(self.health_port(name)),
         }
         if service == "identity":
-            env |= {"TOKEN_PRIVATE_KEY_FILE": str(private), **self.data.get("of_identity", {})}
+            env |= {"TOKEN_PRIVATE_KEY_FILE": str(private), "IDENTITY_SEALING_SECRET": self.secret("identity.sealing")}
+            env |= self.data.get("of_identity", {})
         return env
 
     def _kept(self, kind, name, make):
@@ -297,7 +307,7 @@ def compose_secrets() -> list[str]:
     """Name the secrets that docker-compose.yml asks for."""
     names = ["BROKER_ADMIN_PASSWORD", "BROKER_COOKIE_SECRET", "MONGO_ADMIN_PASSWORD", "MONGO_KEYFILE_SECRET"]
     names += [f"AMQP_{user.upper()}_PASSWORD" for user in BROKER_USERS]
-    return [*names, *(f"MONGO_{service.upper()}_PASSWORD" for service in SERVICES)]
+    return [*names, *(f"MONGO_{service.upper()}_PASSWORD" for service in SERVICES), "IDENTITY_SEALING_SECRET"]
 
 
 def _bracketed(host):

@@ -13,6 +13,7 @@ from deploy.seed import PASSWORD
 from shared.contracts.rows import KINDS
 
 WIDTH = 40
+AWAY = 120  # seconds that the platform may be away while a table is carried out
 OUTCOMES = {"new": "新增 / new", "changed": "变更 / changed", "same": "相同 / same"}
 
 
@@ -21,12 +22,33 @@ class Session:
 
     def __init__(self, url: str, login: str, password: str):
         self.url, self.session = url, requests.Session()
-        signed = self.ask("POST", "/v1/sessions", json={"login": login, "password": password})
-        self.session.headers["Authorization"] = f"Bearer {signed['token']}"
+        self.carry(self.ask("POST", "/v1/sessions", json={"login": login, "password": password}))
+
+    def carry(self, signed: dict) -> None:
+        self.renewal, self.session.headers["Authorization"] = signed["renewal"], f"Bearer {signed['token']}"
+
+    def look(self, path: str) -> dict:
+        """Read again and again what goes on without us: past a token's end, and a platform that is away for a while."""
+        end = time.monotonic() + AWAY
+        while True:
+            try:
+                answer = self.session.get(self.url + path, timeout=90)
+                if answer.status_code == 401:
+                    self.carry(self.ask("POST", "/v1/sessions/renewals", json={"renewal": self.renewal}))
+                elif answer.status_code != 503:
+                    return self.said(answer)
+            except requests.ConnectionError:
+                pass
+            if time.monotonic() > end:
+                raise SystemExit("平台没有回应,导入仍会继续 / The platform is away; the import goes on when it is back")
+            time.sleep(1)
 
     def ask(self, method: str, path: str, **options) -> dict:
         """Ask and give the answer; what is refused ends the import in the words of the refusal."""
-        answer = self.session.request(method, self.url + path, timeout=90, **options)
+        return self.said(self.session.request(method, self.url + path, timeout=90, **options))
+
+    @staticmethod
+    def said(answer: requests.Response) -> dict:
         if answer.status_code >= 400:
             problem = answer.json()
             raise SystemExit(f"{problem.get('title')}: {problem.get('detail', '')}")
@@ -59,7 +81,7 @@ def carry_out(session: Session, kind: str, id: str) -> dict:
         if table["state"] != "running":
             return table
         time.sleep(0.5)
-        table = session.ask("GET", f"/v1/tables/{kind}/{id}")
+        table = session.look(f"/v1/tables/{kind}/{id}")
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Proves that the histories are whole and untouched, or names the first broken link: ``make verify``.
 
 Each record's chain is recomputed and replayed; beside it stand the figures, an independent witness that kept each
-fact's hash when it was told: a record or an end that was removed is missed there.
+fact's hash when it was told: a record or an end that was removed is missed there. What the whistle service shows and
+counts as open is compared with the records, too.
 """
 
 import os
@@ -13,6 +14,7 @@ import pymongo
 from deploy.catalogue import stores
 from services import proof
 from services.identity.store import Security
+from services.whistle.store import Open
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
 from shared.ledger import Ledger
@@ -31,8 +33,9 @@ def drop_loose_words(store: Ledger) -> int:
     """
     rows, words = store.database[store.collection], store.database[f"{store.collection}_words"]
     loose = 0
-    for said in words.find({}, {"record": 1, "at": 1}, batch_size=500):
-        if said["at"] > clock.now() - timedelta(days=1):
+    for said in words.find({}, {"record": 1, "at": 1, "untold_since": 1}, batch_size=500):
+        # What is untold is noted there too; that is the tellers' to strike.
+        if "untold_since" in said or said["at"] > clock.now() - timedelta(days=1):
             continue
         row = rows.find_one({"_id": said["record"]}, {"history": 1}) or {"history": []}
         if not any(entry.get("words", {}).get("ref") == said["_id"] for entry in row["history"]):
@@ -66,6 +69,9 @@ def verify(client: pymongo.MongoClient, say=print, witness: str = "huying_figure
         if hashes.get(id) != hash:
             broken.append(f"{id}: 曾告知,现已缺失或不同 / was told, and is gone or differs now")
     say(f"  figures: {len(witnessed)} 条见证 / witnessed")
+    views = Open(client["huying_whistle"], Caller(roles=("timer",)), clock.now).differing()
+    say("  whistle.open: 待办与件数已对照 / open work and its counts were compared with the records")
+    broken += views
     broken += Security(client["huying_identity"], Caller(), clock.now).broken()
     say("  identity.security: 安全日志已核验 / the security log was read")
     return broken

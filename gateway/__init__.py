@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gateway import api, health, photos, tables
+from gateway import api, health, photos, proofs, tables
 from gateway.asking import Parts, declare, guard_every_view
 from gateway.limits import Limits
 from gateway.problems import handle_every_problem
@@ -78,7 +78,7 @@ def create_app(config: dict[str, Any] | None = None, bus: Any = None) -> Flask:
     time_every_request(app)
     guard_every_view(app)
     handle_every_problem(app)
-    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp, health.bp, docs.bp):
+    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp, proofs.rows, proofs.bp, health.bp, docs.bp):
         app.register_blueprint(blueprint)
     docs.print_specifications(app)
     listen_to_the_bus(parts)

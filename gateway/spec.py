@@ -222,6 +222,9 @@ def operation_of(row: Row, printer: Printer) -> dict:
         done["content"] = {"application/json": {"schema": answer}}
         if row.method in READING or "version" in call.gives.fields and not call.many:
             done["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "版本 / entity tag"}}
+    if row.see:
+        link = {"schema": {"type": "string"}, "description": f"相关 / what goes with it: {row.see}"}
+        done["headers"] = done.get("headers", {}) | {"Link": link}
     responses = {str(row.status): done}
     if row.method in READING:
         responses["304"] = {"description": "没有变化 / Not changed"}
@@ -578,10 +581,10 @@ def documents(app: Flask) -> dict[str, dict]:
 
 def bare_app() -> Flask:
     """Make an application that only knows its routes: no broker, no keys, no limits."""
-    from gateway import api, photos, tables
+    from gateway import api, photos, proofs, tables
 
     app = Flask("gateway")
-    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp):
+    for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp, proofs.rows, proofs.bp):
         app.register_blueprint(blueprint)
     return app
 

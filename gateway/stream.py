@@ -30,7 +30,7 @@ WAITING = 256
 # Two gateways may hear two services' facts in another order: a resumed stream begins a little before the known fact.
 OVERLAP = 2.0
 UNTOLD = ("actor", "traceparent", "hash")
-COMMUNITY_SIDE = frozenset({"secretary", "street", "district"})
+COMMUNITY_SIDE = frozenset({"steward", "worker", "secretary", "street", "district"})
 # Facts about people are for those who look after them; all others are for every listener of the district.
 ALSO_NEEDS = {"/identity": "person.revoke"}
 NOTHING_YET = "nothing-yet"
@@ -55,10 +55,14 @@ def frame(id: str, event: str, data: dict) -> bytes:
 
 
 class Listener:
-    """One open stream: an iterable of frames for the web server, ended by its own reasons or by ``end``."""
+    """One open stream: an iterable of frames for the web server, ended by its own reasons or by ``end``.
 
-    def __init__(self, streams: "Streams", signed: Signed, last_id: str | None):
+    ``district`` is the listener's own, or the one that a city observer visits.
+    """
+
+    def __init__(self, streams: "Streams", signed: Signed, last_id: str | None, district: str | None = None):
         self.streams, self.signed = streams, signed
+        self.district = signed.district if district is None else district
         self.queue: Queue = Queue(streams.waiting)
         self.ending: tuple[str, dict] | None = None
         self.is_slow = self.is_over = False
@@ -67,7 +71,7 @@ class Listener:
         self.opening = streams.join(self, last_id)
 
     def may_see(self, told: Told) -> bool:
-        """Say whether this listener may see a fact of its own district."""
+        """Say whether this listener may see a fact of its district."""
         roles = self.signed.roles
         if told.source in ALSO_NEEDS and not may(roles, ALSO_NEEDS[told.source]):
             return False
@@ -139,7 +143,7 @@ class Streams:
 
     def join(self, listener: Listener, last_id: str | None) -> bytes:
         """Take a listener in and give its first bytes: what it missed, or that it must load anew."""
-        person, district = listener.signed.actor, listener.signed.district
+        person, district = listener.signed.actor, listener.district
         with self.lock:
             if self.people.total() >= self.most:
                 raise Unavailable("同时在线的连接已满 / No more streams can be open here just now")
@@ -166,7 +170,7 @@ class Streams:
         """Let a listener go."""
         signed = listener.signed
         with self.lock:
-            self.listeners.get(signed.district, set()).discard(listener)
+            self.listeners.get(listener.district, set()).discard(listener)
             self.people[signed.actor] -= 1
             if self.people[signed.actor] <= 0:
                 del self.people[signed.actor]
@@ -176,7 +180,7 @@ class Streams:
         why = "slow" if listener.is_slow else listener.ending[0] if listener.ending else "left"
         running.log(
             "stream closed",
-            district=signed.district,
+            district=listener.district,
             actor=signed.actor,
             why=why,
             sent=listener.sent,

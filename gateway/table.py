@@ -29,6 +29,7 @@ class Row:
 
     ``versioned``: the answer's ``version`` alone tells whether it has changed, so it is a strong entity tag.
     ``refuses``: further statuses that the service may answer with; ``example`` is a body that fits the contract.
+    ``see``: where what goes with the answer is read, told in a ``Link`` header (RFC 8288).
     """
 
     method: str
@@ -38,6 +39,7 @@ class Row:
     versioned: bool = False
     refuses: tuple[int, ...] = ()
     example: dict = field(default_factory=dict)
+    see: str = ""
 
     @property
     def is_public(self) -> bool:
@@ -204,7 +206,10 @@ def view_of(row: Row) -> Callable:
                 # As identity compares logins, so that another way of writing gives no more guesses.
                 login = unicodedata.normalize("NFKC", str(order.get("login", ""))[:200])
                 parts().limits.spend("sign_in", address(), login.strip().casefold())
-        return answer_with(row, ask(row.call, order))
+        response = answer_with(row, ask(row.call, order))
+        if row.see:
+            response.headers["Link"] = f'<{row.see.format(**path)}>; rel="related"'
+        return response
 
     view.row, view.public, view.needs = row, row.is_public, row.call.needs
     view.__doc__ = row.call.doc

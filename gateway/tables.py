@@ -17,7 +17,7 @@ from gateway import sheets
 from gateway.asking import ask, caller, declare, note, parts
 from gateway.photos import FORM_MARGIN, decode
 from gateway.table import Row, blueprint, read_query
-from shared.contracts.rows import KINDS, Kind
+from shared.contracts.rows import KINDS, Kind, normal_login
 from shared.errors import Invalid
 
 PATIENCE = 60  # seconds that a service has to judge five thousand rows
@@ -43,9 +43,32 @@ rows = blueprint(
 def check(kind: Kind) -> Response:
     """Read a file and give the service's dry run of it: what it would do, and every error with where it stands."""
     order = read_query({"id": fields.String()})
-    found = decode(partial(sheets.read, kind), body())
+    found = known_by_id(kind, decode(partial(sheets.read, kind), body()))
     answer = parts().bus.ask(kind.check, order | {"rows": found}, caller(), patience=PATIENCE)
     return answer, 200, {"Cache-Control": "no-store"}
+
+
+def known_by_id(kind: Kind, found: list[dict]) -> list[dict]:
+    """Put beside each login whose it is: the service knows people by their ids only, and asks nobody."""
+    if kind.naming:
+        called = {row["values"]["login"] for row in found if row["values"].get("login")}
+        # What no login can be is left for the service to refuse, with where it stands.
+        asked = [each for each in called if not kind.naming[0].takes.validate({"logins": [each]})]
+        people = {row["login"]: row["person"] for row in ask(kind.naming[0], {"logins": asked})["items"]}
+        for row in found:
+            if person := people.get(normal_login(row["values"].get("login", ""))):
+                row["values"]["person"] = person
+    return found
+
+
+def known_by_login(kind: Kind, page: dict) -> dict:
+    """Put beside each person of a page the login by which whoever reads it knows them."""
+    if kind.naming:
+        ids = sorted({row["values"]["person"] for row in page["items"]})
+        logins = {row["person"]: row["login"] for row in ask(kind.naming[1], {"ids": ids})["items"]}
+        for row in page["items"]:
+            row["values"]["login"] = logins.get(row["values"]["person"], "")
+    return page
 
 
 def body() -> bytes:
@@ -86,7 +109,7 @@ def xlsx_file(kind: Kind) -> Response:
 def exported(kind: Kind, form: str) -> Iterator[dict]:
     """Give the rows of an export; what may refuse it does so before the first byte goes out, and it is written down."""
     read_query({})
-    first = ask(kind.export, {"limit": PAGE})
+    first = known_by_login(kind, ask(kind.export, {"limit": PAGE}))
     note("exported", 200, f"{kind.name}.{form}")
     return chain(values(first), the_rest(kind, first.get("next")))
 
@@ -97,7 +120,7 @@ def values(page: dict) -> Iterator[dict]:
 
 def the_rest(kind: Kind, after: str | None) -> Iterator[dict]:
     while after:
-        page = ask(kind.export, {"limit": PAGE, "after": after})
+        page = known_by_login(kind, ask(kind.export, {"limit": PAGE, "after": after}))
         yield from values(page)
         after = page.get("next")
 

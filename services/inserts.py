@@ -10,7 +10,9 @@ from eventlet.event import Event
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteConcernError, WriteError, WTimeoutError
 
-MOST, SECONDS = 64, 5.0  # rows of one round, and how long it may take: a caller's patience
+MOST, SECONDS = 64, 5.0  # callers in one round, and how long it may take: a caller's patience
+
+Rows = list[RawBSONDocument]
 
 
 def error_of(said: dict) -> Exception:
@@ -22,7 +24,7 @@ def error_of(said: dict) -> Exception:
     return WTimeoutError(*what) if is_late else WriteConcernError(*what)
 
 
-def insert(collection: Collection, rows: list[RawBSONDocument]) -> dict[int, Exception]:
+def insert(collection: Collection, rows: Rows) -> dict[int, Exception]:
     """Insert rows in one round trip; gives what kept rows from being saved, by their place."""
     try:
         if len(rows) == 1:
@@ -42,23 +44,25 @@ def insert(collection: Collection, rows: list[RawBSONDocument]) -> dict[int, Exc
 class Inserts:
     """Inserts along one way of collections: those that come while others are under way go together afterwards.
 
-    One journaled round trip carries many rows then; what comes alone goes at once. A round has a row of everybody in
-    the first collection before it goes on to the second.
+    One journaled round trip carries many rows then; what comes alone goes at once. A round has everybody's
+    rows in the first collection before it goes on to the second.
     """
 
     def __init__(self, way: tuple[Collection, ...]):
         self.way, self.is_going = way, False
-        self.waiting: dict[Event, list[RawBSONDocument]] = {}
+        self.waiting: dict[Event, list[Rows]] = {}
 
-    def insert(self, rows: list[dict]) -> None:
-        """Save a row for each collection; raises what kept one of them from it, never another's."""
+    def insert(self, steps: list[list[dict]]) -> None:
+        """Save rows for each collection; raises what kept one of them from it, never another caller's."""
         # Written as BSON here, so that a row that cannot be written fails alone.
-        raw = [encode(row, codec_options=each.codec_options) for each, row in zip(self.way, rows, strict=True)]
-        mine = [RawBSONDocument(each) for each in raw]
+        mine = [
+            [RawBSONDocument(encode(row, codec_options=collection.codec_options)) for row in rows]
+            for collection, rows in zip(self.way, steps, strict=True)
+        ]
         if error := self.wait(mine) if self.is_going else self.go_alone(mine):
             raise error
 
-    def go_alone(self, rows: list[RawBSONDocument]) -> Exception | None:
+    def go_alone(self, rows: list[Rows]) -> Exception | None:
         """Save rows at once, for nobody is under way; whoever comes meanwhile is seen to afterwards."""
         self.is_going, alone = True, Event()
         try:
@@ -68,7 +72,7 @@ class Inserts:
             if self.waiting:
                 eventlet.spawn_n(self.go_on)
 
-    def wait(self, rows: list[RawBSONDocument]) -> Exception | None:
+    def wait(self, rows: list[Rows]) -> Exception | None:
         """Wait for the round that saves these rows."""
         saved = Event()
         self.waiting[saved] = rows
@@ -89,12 +93,12 @@ class Inserts:
         finally:
             self.is_going = False
 
-    def save(self, batch: dict[Event, list[RawBSONDocument]]) -> dict[Event, Exception]:
+    def save(self, batch: dict[Event, list[Rows]]) -> dict[Event, Exception]:
         """Insert the rows of one round, collection after collection; gives what kept whose rows from being saved."""
         failed: dict[Event, Exception] = {}
         with pymongo.timeout(SECONDS):
             for place, collection in enumerate(self.way):
-                going = [saved for saved in batch if saved not in failed]
-                errors = insert(collection, [batch[saved][place] for saved in going])
-                failed |= {going[n]: error for n, error in errors.items()}
+                going = [(saved, row) for saved in batch if saved not in failed for row in batch[saved][place]]
+                errors = insert(collection, [row for _, row in going])
+                failed |= {going[n][0]: error for n, error in errors.items()}
         return failed

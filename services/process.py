@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import amqp
@@ -25,7 +24,7 @@ from shared.service import GONE
 
 ASIDE = Semaphore(2)
 GATHER = 0.02  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed
-STRIKE = 25  # records struck in one round trip: more of them keep inserts waiting and gain nothing
+STRIKE = 25  # notes struck in one round trip: more of them keep inserts waiting and gain nothing
 
 
 def aside(work: Callable, *args: Any) -> Any:
@@ -75,11 +74,7 @@ class Speaker:
                     self.close()
                     self.connect()
                 self.refused = False
-                for exchange, key, body, properties in messages:
-                    message = amqp.Message(body, content_type="application/json", user_id=self.user, **properties)
-                    self.channel.basic_publish(message, exchange=exchange, routing_key=key)
-                    self.published += 1
-                    self.open |= {self.published} if self.confirm else set()
+                self.publish(messages)
                 limit = time.time() + 10
                 while self.open and time.time() < limit:
                     self.connection.drain_events(timeout=10)
@@ -88,6 +83,22 @@ class Speaker:
             except BaseException:
                 self.close()
                 raise
+
+    def publish(self, messages: list[tuple[str, str, bytes, dict]]) -> None:
+        """Publish all of a batch in one write: each write to the socket costs as much as making the message does."""
+        transport, said = self.connection.connection.transport, bytearray()
+        write, transport._write = transport._write, said.extend
+        try:
+            for exchange, key, body, properties in messages:
+                message = amqp.Message(body, content_type="application/json", user_id=self.user, **properties)
+                self.channel.basic_publish(message, exchange=exchange, routing_key=key)
+        finally:
+            transport._write = write
+        if self.confirm:
+            self.open |= set(range(self.published + 1, self.published + len(messages) + 1))
+            self.published += len(messages)
+        if said:
+            transport.write(said)
 
     def close(self) -> None:
         """Let go of the connection; the next word opens another."""
@@ -123,7 +134,7 @@ class Process:
         self.teller = Speaker(config["AMQP_URI"], confirm=True)
         self.answers: LightQueue = LightQueue()
         self.untold: LightQueue = LightQueue(2_000)
-        self.told: dict[type[Ledger], dict[str, tuple[int, int]]] = {}
+        self.told: dict[type[Ledger], list[str]] = {}
         self.inserts: dict[tuple[str, ...], Inserts] = {}
         self.listening: dict[str, bool] = {}
         self.database_seen = 0.0
@@ -133,38 +144,34 @@ class Process:
         eventlet.spawn(keep_on, self.untold, 100, self.tell_batch, "telling failed", GATHER)
         eventlet.spawn(self.strike_on)
 
-    def insert(self, rows: list[tuple[Collection, dict]]) -> None:
-        """Insert rows one after the other, each together with what others insert into its collection just now."""
-        if rows:
-            way = tuple(collection for collection, _ in rows)
-            names = tuple(collection.name for collection in way)
-            self.inserts.setdefault(names, Inserts(way)).insert([row for _, row in rows])
+    def insert(self, *steps: tuple[Collection, list[dict]]) -> None:
+        """Insert rows, collection after collection, each together with what others insert into it just now."""
+        way = tuple(collection for collection, _ in steps)
+        names = tuple(collection.name for collection in way)
+        self.inserts.setdefault(names, Inserts(way)).insert([rows for _, rows in steps])
 
     def answer(self, to: str, correlation: str, body: dict) -> None:
         """Have an answer sent to whoever asked."""
         properties = {"correlation_id": correlation, "delivery_mode": 1}
         self.answers.put(("replies", to, json.dumps(body).encode(), properties))
 
-    def tell(self, ledger: type[Ledger], key: str, entries: list[dict]) -> None:
-        """Have saved entries told soon; when too many wait already, ``tell_untold`` will find them in the database."""
+    def tell(self, ledger: type[Ledger], note: str, key: str, entries: list[dict]) -> None:
+        """Have saved entries told soon; when too many wait already, ``tell_untold`` will find their note."""
         with suppress(Full):
-            self.untold.put_nowait((ledger, key, entries))
+            self.untold.put_nowait((ledger, note, key, entries))
 
-    def tell_batch(self, batch: list[tuple[type[Ledger], str, list[dict]]]) -> None:
+    def tell_batch(self, batch: list[tuple[type[Ledger], str, str, list[dict]]]) -> None:
         """Publish each entry as a fact and wait until the broker has all of them."""
         messages = []
-        for ledger, key, entries in batch:
+        for ledger, _, key, entries in batch:
             for entry in entries:
                 fact = ledger.envelope(key, entry)
                 routing = f"{fact['type']}.{fact['district'] or 'all'}.{fact['to']}"
                 properties = {"delivery_mode": 2, "message_id": fact["id"], "type": fact["type"]}
                 messages.append((f"{ledger.service}.events", routing, json.dumps(fact).encode(), properties))
         self.teller.say(messages)
-        for ledger, key, entries in batch:
-            first, last = entries[0]["n"], entries[-1]["n"]
-            before = self.told.setdefault(ledger, {}).get(key)
-            # Told in one run without a gap, though not struck yet: struck together.
-            self.told[ledger][key] = (before[0] if before and before[1] == first - 1 else first, last)
+        for ledger, note, _, _ in batch:
+            self.told.setdefault(ledger, []).append(note)
 
     def strike_on(self) -> None:
         """Strike what was told, twice a second, some at once; what cannot be struck now is struck later."""
@@ -173,20 +180,20 @@ class Process:
             for ledger in list(self.told):
                 told = self.told.pop(ledger)
                 try:
-                    while some := dict(islice(told.items(), STRIKE)):
-                        ledger.strike(self.database, some)
-                        told = dict(islice(told.items(), STRIKE, None))
+                    while told:
+                        ledger.strike(self.database, told[:STRIKE])
+                        told = told[STRIKE:]
                 except Exception as error:
                     log("striking failed", count=len(told), why=type(error).__name__)
                     if len(told) < 20_000:
-                        self.told[ledger] = told | self.told.get(ledger, {})
+                        self.told[ledger] = told + self.told.get(ledger, [])
 
     def tell_untold(self, store: Ledger) -> int:
         """Tell what was saved and not told in time, until nothing late is left; gives how many records."""
         count = 0
         self.teller.say([])  # raises while the broker is away: a share that cannot be told is not claimed
         while share := store.claim_untold():
-            self.tell_batch([(type(store), key, entries) for key, entries in share if entries])
+            self.tell_batch([(type(store), *each) for each in share])
             count += len(share)
         return count
 

@@ -1,7 +1,8 @@
 """MongoDB's side: records whose history is their audit trail, their version number and their outbox.
 
-One atomic guarded write holds state, version, history and what is untold. What people wrote lies in a side collection;
-the history holds its salted digest, so that words can be erased and the chain still verifies (PIPL Art. 47).
+One atomic guarded write holds state, version and history, and so all that is to be told; a note saved before it names
+the entries that are untold, until they are told. What people wrote lies beside it too; the history holds its salted
+digest, so that words can be erased and the chain still verifies (PIPL Art. 47).
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from pymongo import ASCENDING, InsertOne
@@ -26,6 +26,7 @@ from shared.running import UNTOLD, UNTOLD_AGE, real_now
 
 ATTEMPTS = 6  # how often a decision is taken anew when another writer was first
 LEASE = 3.0  # real seconds that a teller has before another takes its share
+UNBORN = timedelta(minutes=10)  # far longer than any write: after that a note's entries will never be saved
 GENESIS = "0" * 64
 KEPT = ("id", "district", "version", "head")  # what a record and its row have in common, as it is
 
@@ -137,7 +138,7 @@ class Ledger(Store):
     @classmethod
     def prepare(cls, database: Database) -> None:
         super().prepare(database)
-        database[cls.collection].create_index([("untold_since", ASCENDING)], sparse=True)
+        database[f"{cls.collection}_words"].create_index([("untold_since", ASCENDING)], sparse=True)
         database[f"{cls.collection}_words"].create_index([("photos.text", ASCENDING)], sparse=True)
 
     # -- load -----------------------------------------------------------------------------------------------------
@@ -185,19 +186,20 @@ class Ledger(Store):
                 raise Conflict(f"编号已被使用({id}) / This id is already another's ({id})")
         return known
 
-    def change(self, id: str, decide: Decide, version: int | None = None, **order: Any) -> Record:
+    def change(self, id: str | Record, decide: Decide, version: int | None = None, **order: Any) -> Record:
         """Load, decide, record; where another writer was first, load and decide again.
 
         ``version`` makes it strict: raises ``Conflict`` when the record has moved on since. An order that was carried
-        out already decides nothing, and finds what it did.
+        out already decides nothing, and finds what it did. Instead of its id: the record, where it was just loaded.
         """
+        before = id if isinstance(id, Record) else self.get(id)
         for _ in range(ATTEMPTS):
-            before = self.get(id)
             happened = list(decide(before.state, caller=self.caller, now=self.now(), **order))
             if happened and version not in (None, before.version):
                 raise Conflict(f"已更新到第 {before.version} 版,请刷新 / It has moved on to version {before.version}")
             if after := self.record(before, happened):
                 return after
+            before = self.get(before.id)
         raise Conflict("多人同时办理,请再试一次 / Several people were at it at once: please try again")
 
     def record(self, before: Record, happened: list[Happened]) -> Record | None:
@@ -219,18 +221,19 @@ class Ledger(Store):
             entry["hash"] = head = link(key, entry)
             entries.append(entry)
             state = self.evolved(state, entry)
-        words, first = self.database[f"{self.collection}_words"], []
+        words, of = self.database[f"{self.collection}_words"], {"record": key, "district": before.district}
+        span = {"first": entries[0]["n"], "last": entries[-1]["n"], "at": real_now(), "untold_since": real_now()}
+        beside = [note := {"_id": f"{ref}.untold"} | of | span]
         if said:
             texts = {name: word["text"] for name, word in said.items()}
             after = replace(before, refs=(*before.refs, ref), words={**before.words, ref: texts})
             shown = {"photos": {"text": texts["photos"]}} if texts.get("photos") else {}
-            row = {"_id": ref, "record": key, "district": before.district, "said": said, "at": at} | shown
-            first.append((words, row))
+            beside.append({"_id": ref, "said": said, "at": at} | of | shown)
         after = replace(after, version=entries[-1]["n"], state=state, head=head)
-        if not self.write(before, after, entries, first):
-            words.delete_one({"_id": ref})
+        if not self.write(before, after, entries, (words, beside)):
+            words.delete_many({"_id": {"$in": [each["_id"] for each in beside]}})
             return None
-        self.process.tell(type(self), key, entries)
+        self.process.tell(type(self), note["_id"], key, entries)
         return after
 
     def evolved(self, state: Any, entry: dict) -> Any:
@@ -238,17 +241,16 @@ class Ledger(Store):
         said = {"words": entry["words"]["ref"]} if "words" in entry else {}
         return self.evolve(state, entry["fact"], entry["data"] | said, entry["at"], entry["actor"])
 
-    def write(self, before: Record, after: Record, entries: list[dict], first: list[tuple[Any, dict]]) -> bool:
+    def write(self, before: Record, after: Record, entries: list[dict], first: tuple[Any, list[dict]]) -> bool:
         """Write the record and its entries, after the rows that come ``first``, if nobody else has since ``before``."""
         rows, key = self.database[self.collection], self.key(before.id)
         fresh = {name: getattr(after, name) for name in KEPT} | {"refs": after.refs, "state": vars(after.state)}
-        fresh["untold_since"] = real_now()
         change = {"$set": fresh, "$push": {"history": {"$each": entries}}}
         try:
             if before.version:
                 self.process.insert(first)
                 return rows.update_one({"_id": key, "version": before.version}, change).matched_count == 1
-            self.process.insert([*first, (rows, {"_id": key, "told": 0, "history": entries, **fresh})])
+            self.process.insert(first, (rows, [{"_id": key, "history": entries, **fresh}]))
             return True
         except DuplicateKeyError:
             return False
@@ -267,23 +269,19 @@ class Ledger(Store):
         }  # fmt: skip
 
     @classmethod
-    def strike(cls, database: Database, told: dict[str, tuple[int, int]]) -> None:
-        """Strike what was told, ``{key: (first, last)}``, from the untold; like with like, in one round trip each.
+    def strike(cls, database: Database, notes: list[str]) -> None:
+        """Strike what was told from the untold, in one round trip; safe to repeat.
 
-        Struck only where nothing came after and nothing before is untold: everything else is told again by
-        ``tell_untold``, which does no harm, for listeners know each fact by its id.
+        What is not struck is told again by ``tell_untold``, which does no harm: listeners know each fact by its id.
         """
-        for (first, last), keys in groupby(sorted(told, key=told.get), told.get):
-            asked = {"_id": {"$in": list(keys)}, "version": last, "told": {"$gte": first - 1}}
-            struck = {"$set": {"told": last}, "$unset": {"untold_since": "", "claim": ""}}
-            database[cls.collection].update_many(asked, struck)
+        database[f"{cls.collection}_words"].delete_many({"_id": {"$in": notes}})
 
-    def claim_untold(self, most: int = 50) -> list[tuple[str, list[dict]]]:
-        """Claim a share of what was saved and not told in time: ``[(key, untold entries)]``, no other replica's.
+    def claim_untold(self, most: int = 50) -> list[tuple[str, str, list[dict]]]:
+        """Claim a share of what was not told in time: ``[(note, key, untold entries)]``, no other replica's.
 
         Any number of replicas may ask at once: the claim is one guarded write, and lasts ``LEASE`` seconds.
         """
-        rows, mine = self.wide(self.collection), []
+        rows, mine = self.wide(f"{self.collection}_words"), []
         while not mine:  # where another was first with all of these, there may be more behind them
             now = real_now()
             late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
@@ -296,7 +294,11 @@ class Ledger(Store):
             claim, keys = secrets.token_hex(8), [row["_id"] for row in random.sample(found, min(most, len(found)))]
             rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
             mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
-        return [(row["_id"], [entry for entry in row["history"] if entry["n"] > row["told"]]) for row in mine]
+        asked = {"_id": {"$in": [note["record"] for note in mine]}}
+        found = {row["_id"]: row["history"] for row in self.wide(self.collection).find(asked, {"history": 1})}
+        share = [(note, found.get(note["record"], [])[note["first"] - 1 : note["last"]]) for note in mine]
+        # Where nothing was saved, somebody may be about to.
+        return [(note["_id"], note["record"], said) for note, said in share if said or note["at"] < now - UNBORN]
 
     # -- forget ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import requests
 
 WANMINGYUAN, SIJIYUAN = "110102009041", "110107001012"
 PASSWORD = "huying-demo"
+BY_ITSELF = ("numbered", "recurred")  # what a whistle is given and nobody does
 
 
 def fresh() -> str:
@@ -74,6 +75,40 @@ class Client:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
+    def act(self, noun: str, id: str, order: dict, **options) -> requests.Response:
+        """Do one act upon a whistle, under an id of its own unless the order names one."""
+        return self.post(f"/v1/whistles/{id}/{noun}", {"act": fresh()} | order, **options)
+
+    def report(self, id: str, **order) -> requests.Response:
+        return self.act("reports", id, order)
+
+    def feed_back(self, id: str, **order) -> requests.Response:
+        return self.act("answers", id, {"result": "solved", "text": "已处置。"} | order)
+
+    def confirm(self, id: str, **order) -> requests.Response:
+        return self.act("confirmations", id, {"solved": True} | order)
+
+    def settle(self, id: str, **order) -> requests.Response:
+        return self.act("settlements", id, {"note": "已拆除。"} | order)
+
+    def erase(self, id: str, **order) -> requests.Response:
+        return self.act("erasures", id, {"reason": "requested"} | order)
+
+    def steps(self, id: str) -> list[str]:
+        """Give what people did to a whistle, by the names of the facts; not what it was given by itself."""
+        steps = self.get(f"/v1/whistles/{id}/history").json()["steps"]
+        return [step["fact"] for step in steps if step["fact"] not in BY_ITSELF]
+
+    def at_rest(self, id: str) -> requests.Response:
+        """Give a whistle when it has its number, so that nothing but an act moves it from now on."""
+        return eventually(lambda: (seen := self.get(f"/v1/whistles/{id}")).json()["number"] and seen)
+
+
+def solved(id: str, head: Client, *specialists: Client) -> None:
+    """Have all who are called come and give their result, and the head see on the spot that it is solved."""
+    acts = [act(id) for each in specialists for act in (each.report, each.feed_back)] + [head.confirm(id)]
+    assert [each.status_code for each in acts] == [201] * len(acts), [each.text for each in acts]
+
 
 def bearing(url: str, session: dict) -> Client:
     """Give somebody who carries the token of a session."""
@@ -98,9 +133,10 @@ def eventually(what: Callable[[], object], seconds: float = 10, every: float = 0
 class Mute:
     """A process that inserts each row by itself and tells nothing."""
 
-    def insert(self, rows) -> None:
-        for collection, row in rows:
-            collection.insert_one(row)
+    def insert(self, *steps) -> None:
+        for collection, rows in steps:
+            for row in rows:
+                collection.insert_one(row)
 
     def tell(self, *saved) -> None:
         pass

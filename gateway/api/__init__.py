@@ -1,6 +1,18 @@
 """The JSON API under /v1: one table of rows for each resource, and the stream."""
 
-from gateway.api import catalogue, clock, districts, figures, people, roster, security, sessions, stream, whistles
+from gateway.api import (
+    catalogue,
+    clock,
+    districts,
+    evaluation,
+    figures,
+    people,
+    roster,
+    security,
+    sessions,
+    stream,
+    whistles,
+)
 
 BLUEPRINTS = (
     sessions.bp,
@@ -10,6 +22,7 @@ BLUEPRINTS = (
     roster.bp,
     catalogue.bp,
     whistles.bp,
+    evaluation.bp,
     figures.bp,
     clock.bp,
     stream.bp,

@@ -1,7 +1,7 @@
 """The dispatch catalogue: categories, who handles what where, and who answers for it now."""
 
 from gateway.table import Row, blueprint
-from shared.contracts import roster, whistle
+from shared.contracts import roster, suggestions, whistle
 
 bp = blueprint(
     "catalogue",
@@ -15,6 +15,7 @@ bp = blueprint(
             refuses=(404,),
             example={"code": "010101", "change": "2f6a1b9e-4c7d-4e0a-9b35-8d1c0e7f2a46", "name": "私搭阳台"},
         ),
+        Row("GET", "/catalogue", roster.catalogue),
         Row("GET", "/rules", roster.rules),
         Row(
             "POST",
@@ -40,5 +41,7 @@ bp = blueprint(
             example={"category": "0101", "unit": "110102", "change": "d4b8f062-7e1c-4a95-8f3e-0b6d2c9a5e17"},
         ),
         Row("GET", "/responsible", whistle.responsible, refuses=(404,)),
+        # With a body: two thousand characters are too long for an address, and addresses are kept in logs.
+        Row("POST", "/suggestions", suggestions.suggest, example={"text": "三楼阳台向外扩，是违建。"}),
     ],
 )

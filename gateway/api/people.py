@@ -45,6 +45,13 @@ bp = blueprint(
         ),
         Row(
             "POST",
+            "/people/<id>/corrections",
+            identity.correct,
+            201,
+            example={"correction": "5e7f9a1b-3c4d-4e5f-8a6b-7c8d9e0f1a2b", "phone": "13800005678"},
+        ),
+        Row(
+            "POST",
             "/people/<id>/suspensions",
             identity.suspend,
             201,

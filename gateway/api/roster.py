@@ -1,11 +1,15 @@
 """The tree of units, departments and their teams, who sits where, and what a station publishes."""
 
+from datetime import datetime
+
 from flask import render_template, request
 
 from gateway.asking import ask, declare
 from gateway.table import Row, blueprint
-from shared.contracts import roster
+from shared.contracts import roster, whistle
+from shared.errors import NotFound
 from shared.rules.codes import DIVISION
+from shared.rules.days import day_of
 
 WANMINGYUAN, ZHANLANLU = "110102009041", "110102009000"
 PERSON, NEXT = "6f1d2a34-0b6e-4a5e-9d0c-3f5b7a9c1e01", "6f1d2a34-0b6e-4a5e-9d0c-3f5b7a9c1e02"
@@ -62,6 +66,7 @@ bp = blueprint(
                 "since": "2026-11-24",
             },
         ),
+        Row("POST", "/units/<code>/plans/<plan>/withdrawals", roster.drop_plan, 201, example={"change": CHANGE}),
         Row("GET", "/units/<code>/settings", roster.settings),
         Row(
             "POST",
@@ -122,6 +127,7 @@ bp = blueprint(
                 "since": "2027-01-01",
                 "note": "三号楼违建已立案,一月十五日复查。",
             },
+            see="/v1/seats/{id}/sheet",
         ),
         Row("GET", "/holders/<person>", roster.holder, versioned=False),
         Row(
@@ -153,6 +159,7 @@ bp = blueprint(
 
 # A table that people hang on the wall: a page to print, and so not a row.
 WEEKDAYS = "一二三四五六日"
+MOST_WORK = 1_000  # lines that a sheet lists
 
 
 @bp.get("/stations/<community>/sheet")
@@ -162,6 +169,54 @@ def sheet(community: str):
     station = ask(roster.station, order)
     page = render_template("station.html", station=station, duty=duty)
     return page, 200, {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-cache"}
+
+
+@bp.get("/seats/<id>/sheet")
+def handover(id: str):
+    """Give a seat's handover as one page to print and sign: who goes, who comes, the note, and the work still open.
+
+    Two services are asked, by the gateway: neither of them knows the other.
+    """
+    seat = ask(roster.seat, {"id": id})
+    post, _, unit = id.partition("@")
+    terms = seat["terms"][-2:]
+    page = render_template(
+        "handover.html", seat=seat, terms=terms, unit=ask(roster.unit, {"code": unit}), name=name_of(post),
+        cards={term["person"]: card_of(term["person"]) for term in terms}, day=day,
+        work=() if post in roster.RESERVED else open_work(post, unit),
+    )  # fmt: skip
+    return page, 200, {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-cache"}
+
+
+def name_of(post: str) -> str:
+    """Give what people call a post: a department's name, or the post's own."""
+    posts = {roster.HEAD: "站长", roster.STEWARD: "楼长"}
+    return posts.get(post) or next((d["name"] for d in ask(roster.departments, {})["items"] if d["code"] == post), post)
+
+
+def card_of(person: str) -> dict:
+    """Give somebody's published card, or an empty one."""
+    try:
+        return ask(roster.holder, {"person": person})["card"] or {}
+    except NotFound:
+        return {}
+
+
+def open_work(department: str, community: str) -> list[dict]:
+    """Give all that a department has still to do in a community, the oldest first."""
+    found, asked = [], {"department": department, "community": community, "limit": 200}
+    while len(found) < MOST_WORK:
+        page = ask(whistle.open_work, asked)
+        found += page["items"]
+        if not page["next"]:
+            break
+        asked["after"] = page["next"]
+    return found
+
+
+def day(moment: str) -> str:
+    """Write the Beijing day of a moment."""
+    return str(day_of(datetime.fromisoformat(moment)))
 
 
 def duty(card: dict | None) -> str:
@@ -177,6 +232,21 @@ def weekdays(days: list[int]) -> str:
     return f"{names[0]}至{names[-1]}" if is_run else "、".join(names)
 
 
+declare(
+    handover,
+    needs=whistle.open_work.needs,
+    spec={
+        "summary": "交接单 / A seat's handover with the open work listed, to print",
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": roster.SEAT.pattern}}
+        ],
+        "responses": {
+            "200": {"description": "一页 A4 / One page", "content": {"text/html": {"schema": {"type": "string"}}}},
+            "404": {"description": "本区没有这个单位 / No such unit in this district"},
+            "422": {},
+        },
+    },
+)
 declare(
     sheet,
     needs=roster.station.needs,

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from flask import Blueprint, Response, request
 
-from gateway.asking import declare, parts, signed
+from gateway.asking import VISITED, caller, declare, parts, signed
 from gateway.stream import Listener
+from shared.rules.codes import DISTRICT
 
 # An unread stream or a vanished peer is given up after this many seconds.
 PATIENCE_TO_SEND = 30
@@ -35,7 +36,13 @@ SPEC = {
             "name": "Last-Event-ID",
             "schema": {"type": "string", "maxLength": 200},
             "description": "最后收到的编号 / the last id that was received",
-        }
+        },
+        {
+            "in": "header",
+            "name": VISITED,
+            "schema": {"type": "string", "pattern": DISTRICT.pattern},
+            "description": "市级观察员所看的区 / the district that a city observer listens in",
+        },
     ],
     "responses": {
         "200": {
@@ -71,7 +78,8 @@ def listen() -> Response:
     """Listen to the district's facts as they happen."""
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream", headers=HEADERS)
-    listener = Listener(parts().streams, signed(), request.headers.get("Last-Event-ID"))
+    # A city observer listens in the district that is visited; everybody else in their own.
+    listener = Listener(parts().streams, signed(), request.headers.get("Last-Event-ID"), caller().district)
     if "gunicorn.socket" in request.environ:
         tend(request.environ["gunicorn.socket"], listener)
     return Response(listener, mimetype="text/event-stream", headers=HEADERS, direct_passthrough=True)

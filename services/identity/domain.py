@@ -7,7 +7,17 @@ from datetime import datetime
 
 from shared.caller import Caller
 from shared.contract import Happened
-from shared.contracts.identity import adjusted, admitted, dismissed, moved, resumed, revoked, sealed, suspended
+from shared.contracts.identity import (
+    adjusted,
+    admitted,
+    corrected,
+    dismissed,
+    moved,
+    resumed,
+    revoked,
+    sealed,
+    suspended,
+)
 from shared.contracts.permissions import ADMINISTRATORS, GRANTS, ROLES, may_add, may_drop
 from shared.errors import Conflict, Forbidden, Invalid
 from shared.rules import masks
@@ -33,6 +43,7 @@ class Person:
     moves: dict[str, dict] = field(default_factory=dict)
     suspensions: dict[str, dict] = field(default_factory=dict)
     resumptions: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
     words: str | None = None
 
 
@@ -107,6 +118,9 @@ PERSON_CHANGES = {
         person, suspended=False, resumptions=[*person.resumptions[-49:], data["resumption"]]
     ),
     "dismissed": on_dismissed,
+    "corrected": lambda person, data: replace(
+        person, words=data["words"], corrections=[*person.corrections[-49:], data["correction"]]
+    ),
 }
 
 
@@ -257,6 +271,34 @@ def follow(
     if move not in person.moves and person.unit in units and person.unit != into:
         kept = {"roles": person.roles, "department": person.department}
         yield moved(move=move, unit=into, before=before, **kept)
+
+
+def correct(
+    person: Person,
+    *,
+    caller: Caller,
+    now: datetime,
+    self_id: str,
+    correction: str,
+    said: dict,
+    name: str | None,
+    phone: str | None,
+) -> Iterator[Happened]:
+    """A name or phone that is wrong, or no longer so, is put right, and what it was is forgotten (PIPL Art. 46).
+
+    ``said`` is what is known of the person, under this correction where it was made already; the login stays.
+    """
+    fresh = {key: text for key, text in {"name": name, "phone": phone}.items() if text is not None}
+    if correction in person.corrections:
+        if said and not fresh.items() <= said.items():
+            raise Conflict("编号已被使用,内容不同 / This id is already another order's")
+        return
+    guard_active(person)
+    guard_person(caller, person, self_id)
+    if not fresh:
+        raise Invalid("请填写姓名或电话 / A name or a phone, please", {"name": ["必填其一 / one of the two"]})
+    if not fresh.items() <= said.items():
+        yield corrected(correction=correction, words=said | fresh)
 
 
 def suspend(

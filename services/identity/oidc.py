@@ -64,8 +64,11 @@ def begin() -> tuple[str, str, str, str]:
     return url, state, nonce, verifier
 
 
-def finish(code: str, nonce: str, verifier: str) -> str:
-    """Trade the code for an ID token, check all of it, and give the provider's name for who came back."""
+def finish(code: str, nonce: str, verifier: str) -> tuple[str, bool]:
+    """Trade the code for an ID token, check all of it, and give the provider's name for who came back.
+
+    With it comes whether the provider has asked for a second factor, where its word is taken for that.
+    """
     provider = configured()
     found = metadata(provider)
     try:
@@ -76,7 +79,8 @@ def finish(code: str, nonce: str, verifier: str) -> str:
         params = {"nonce": nonce, "client_id": provider.client_id, "access_token": token.get("access_token")}
         claims = CodeIDToken(signed.claims, signed.header, wanted, params)
         claims.validate(now=int(time.time()), leeway=LEEWAY)
-        return str(claims["sub"])
+        said = claims.get("amr")
+        return str(claims["sub"]), not provider.second_factors.isdisjoint(said if isinstance(said, list) else ())
     except requests.RequestException:
         raise AWAY from None
     except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError):

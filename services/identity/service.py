@@ -19,6 +19,7 @@ WRONG = (
     "登录名、密码或动态口令不对,或尝试过多,请稍后再试 / "
     "Wrong login, password or code, or too many tries: please try again later"
 )
+PROVE = "请再填动态口令,或尝试过多请稍后 / Your second factor too, please; or later, after too many tries"
 NOT_LINKED = "没有人员绑定此统一认证账号 / Nobody here has this account at the provider"
 
 
@@ -63,27 +64,42 @@ class IdentityService:
         return {"url": url, "state": journey[0]}
 
     @rpc(identity.finish_oidc)
-    def finish_oidc(self, state, code):
+    def finish_oidc(self, state, code, totp):
         oidc.configured()
         account = None
         try:
-            account = self.accounts.linked(oidc.finish(code, *self.accounts.finish_journey(state)))
+            account, attested = self.accounts.halfway(state, code), False
+            if is_new := account is None:
+                sub, attested = oidc.finish(code, *self.accounts.finish_journey(state))
+                account = self.accounts.linked(sub)
             if account is None or not self.accounts.may_come(account):
                 raise Unauthenticated(NOT_LINKED)
+            if "totp" in account and not attested:
+                self.must_prove(account, state, code, totp)
+            if not is_new:
+                self.accounts.leave_halfway(state, code)
         except Unauthenticated:
             self.security.write("sign_in_failed", False, about="oidc", **self.accounts.named(account))
             raise
-        return self.come_in(account, "oidc")
+        return self.come_in(account, "oidc", attested)
 
-    def come_in(self, account, about):
+    def must_prove(self, account, state, code, totp):
+        """Have who came by the provider prove their second factor, tries counted as at the first door."""
+        is_open = not totp or self.accounts.begin_try(account["_id"])
+        if not totp or not is_open or not self.accounts.spend_code(account, totp):
+            self.accounts.wait_halfway(state, code, account)
+            raise Unauthenticated(PROVE, {"totp": ["不对或未填 / wrong or missing"]})
+        self.accounts.forgive(account["_id"])
+
+    def come_in(self, account, about, attested=False):
         person = self.accounts.person(account["district"], account["person"])
         self.security.write("signed_in", about=about, role=person.roles[0], **self.accounts.named(account))
-        session, renewal = self.accounts.begin_session(account)
+        session, renewal = self.accounts.begin_session(account, attested)
         return self.signed(session, account, person, renewal)
 
     def signed(self, session, account, person, renewal):
         states = {id: role.state for id, role in self.roles.here(session["district"]).items()}
-        changed, has_totp = account.get("must_change", False), "totp" in account
+        changed, has_totp = account.get("must_change", False), "totp" in account or session.get("attested", False)
         first = domain.first(person.roles, changed, has_totp, keys.is_totp_required())
         return tokens.session(session, person, domain.differs(person.roles, states), first, renewal)
 
@@ -130,11 +146,12 @@ class IdentityService:
         account = self.own_account(old, "old")
         if old == new:
             raise Invalid("请换一个密码 / Please choose another password", {"new": ["与原密码相同 / the old one"]})
+        attested = self.accounts.is_attested(self.people.caller.session)
         self.accounts.set_password(id, aside(tokens.hashed, new), must_change=False)
         self.put_out(id, str(uuid.uuid4()), real_now(), "password")
         self.security.write("password_changed")
         person = self.accounts.person(account["district"], id)
-        session, renewal = self.accounts.begin_session(account)
+        session, renewal = self.accounts.begin_session(account, attested)
         return self.signed(session, self.accounts.of(id), person, renewal)
 
     @rpc(identity.begin_totp)
@@ -216,6 +233,15 @@ class IdentityService:
         person = self.people.change(id, domain.move, **order)
         self.refuse_tokens(id, move, person.state.moves[move]["before"], "moved")
         self.security.write("moved", whom=id)
+        return self.people.shown(person)
+
+    @rpc(identity.correct)
+    def correct(self, id, correction, **order):
+        version, said = self.people.said(id, correction)
+        order |= {"self_id": id, "correction": correction, "said": said}
+        person = self.people.change(id, domain.correct, version, **order)
+        self.people.forget_old(person)
+        self.security.write("corrected", whom=id)
         return self.people.shown(person)
 
     @rpc(identity.suspend)
@@ -306,12 +332,24 @@ class IdentityService:
     def note(self, what, status, about, **said):
         self.security.write(what, status < 400, about=f"{status} {about}".strip(), **said)
 
+    @rpc(identity.ids_of)
+    def ids_of(self, logins):
+        return {"items": self.accounts.of_logins(logins)}
+
+    @rpc(identity.logins_of)
+    def logins_of(self, ids):
+        return {"items": self.accounts.of_people(self.people.seen_of(ids))}
+
     # -- facts ----------------------------------------------------------------------------------------------------
 
     @on(identity.moved)
     def moved(self, fact):
         """Finish what a call that was cut off left undone, here and below."""
         self.refuse_tokens(fact["subject"], fact["data"]["move"], fact["data"]["before"], "moved")
+
+    @on(identity.corrected)
+    def corrected(self, fact):
+        self.people.forget_old(self.people.get(fact["subject"]))
 
     @on(identity.suspended)
     def suspended(self, fact):

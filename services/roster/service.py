@@ -12,6 +12,7 @@ from services.roster.stations import Stations
 from services.roster.store import (
     Cards,
     Categories,
+    Claims,
     Departments,
     Districts,
     Holders,
@@ -26,7 +27,7 @@ from services.roster.store import (
     Units,
 )
 from services.roster.store.districts import EDITION
-from shared.contracts import identity, roster
+from shared.contracts import events, identity, roster
 from shared.running import clock
 from shared.service import Records, Telling, on, rpc, timer
 
@@ -42,6 +43,7 @@ class RosterService:
     seat_tables = Records(SeatTables)
     rule_tables = Records(RuleTables)
     changed = Records(Units)
+    claims = Records(Claims)
     tree = Records(Tree)
     offices = Records(Departments)
     stationed = Records(Teams)
@@ -109,13 +111,15 @@ class RosterService:
 
     @rpc(roster.found)
     def found(self, code, parent, **order):
-        known = {"above": self.tree.find(parent), "taken": self.tree.find(code)}
-        return self.change_one(code, unit_rules.found, code=code, parent=parent, **known, **order)
+        with self.claims.of(code, parent):
+            known = {"above": self.tree.find(parent), "taken": self.tree.find(code)}
+            return self.change_one(code, unit_rules.found, code=code, parent=parent, **known, **order)
 
     @rpc(roster.change_unit)
     def change_unit(self, code, parent, **order):
-        known = {"row": self.tree.row(code), "above": self.tree.find(parent) if parent else None}
-        return self.change_one(code, unit_rules.change_unit, parent=parent, **known, **order)
+        with self.claims.of(*[code, parent] if parent else []):
+            known = {"row": self.tree.row(code), "above": self.tree.find(parent) if parent else None}
+            return self.change_one(code, unit_rules.change_unit, parent=parent, **known, **order)
 
     @rpc(roster.mark)
     def mark(self, code, **order):
@@ -123,23 +127,31 @@ class RosterService:
 
     @rpc(roster.close)
     def close(self, code, until, **order):
-        row, after = self.tree.row(code), str(until)
-        hanging = [each["code"] for each in self.tree.children(code) if (each["until"] or NEVER) > after]
-        for seat in self.filled.of([code]):
-            hanging += [seat.id for term in seat.state.terms if (term["until"] or NEVER) > after]
-        return self.change_one(code, unit_rules.close, row=row, hanging=hanging, until=until, **order)
+        with self.claims.of(code):
+            row, after = self.tree.row(code), str(until)
+            hanging = [each["code"] for each in self.tree.children(code) if (each["until"] or NEVER) > after]
+            for seat in self.filled.of([code]):
+                hanging += [seat.id for term in seat.state.terms if (term["until"] or NEVER) > after]
+            return self.change_one(code, unit_rules.close, row=row, hanging=hanging, until=until, **order)
 
     @rpc(roster.merge)
     def merge(self, code, communities, **order):
-        others = [self.tree.row(each) for each in communities]
-        return self.change_one(code, unit_rules.merge, row=self.tree.row(code), others=others, **order)
+        with self.claims.of(code, *communities):
+            known = {"row": self.tree.row(code), "others": [self.tree.row(each) for each in communities]}
+            known["gone"] = self.changed.gone([code, *communities])
+            return self.change_one(code, unit_rules.merge, **known, **order)
 
     @rpc(roster.split)
     def split(self, code, new, places, **order):
-        row = self.tree.row(code)
-        known = {"row": row, "above": self.tree.row(row["parent"] or code), "taken": self.tree.find(new)}
-        known |= {"places": [self.tree.row(each) for each in places]}
-        return self.change_one(code, unit_rules.split, new=new, **known, **order)
+        with self.claims.of(code, new):
+            row = self.tree.row(code)
+            known = {"row": row, "above": self.tree.row(row["parent"] or code), "taken": self.tree.find(new)}
+            known |= {"places": [self.tree.row(each) for each in places], "gone": self.changed.gone([code])}
+            return self.change_one(code, unit_rules.split, new=new, **known, **order)
+
+    @rpc(roster.drop_plan)
+    def drop_plan(self, code, **order):
+        return self.change_one(code, unit_rules.drop_plan, row=self.tree.row(code), **order)
 
     @rpc(roster.settings)
     def settings(self, code):
@@ -196,7 +208,8 @@ class RosterService:
 
     @rpc(roster.appoint)
     def appoint(self, id, **order):
-        return self.shows.seat(self.filled.change(id, seat_rules.appoint, **self.appointment(id, **order)))
+        with self.held_for(id, **order):
+            return self.shows.seat(self.filled.change(id, seat_rules.appoint, **self.appointment(id, **order)))
 
     @rpc(roster.end_term)
     def end_term(self, id, **order):
@@ -205,7 +218,12 @@ class RosterService:
 
     @rpc(roster.hand_over)
     def hand_over(self, id, **order):
-        return self.shows.seat(self.filled.change(id, seat_rules.hand_over, **self.appointment(id, **order)))
+        with self.held_for(id, **order):
+            return self.shows.seat(self.filled.change(id, seat_rules.hand_over, **self.appointment(id, **order)))
+
+    def held_for(self, id, substitute, **rest):
+        """Hold the unit, which must not close just now, and the substitute, who must not go away."""
+        return self.claims.of(seat_rules.post_and_unit(id)[1], substitute)
 
     def appointment(self, id, person, substitute, **order):
         """Give an order to appoint with all that its rules look at."""
@@ -222,12 +240,13 @@ class RosterService:
 
     @rpc(roster.take_leave)
     def take_leave(self, person, substitute, **order):
-        terms = self.filled.naming(person)
-        leaves = [each for found in self.away.leaves({term["person"] for term in terms}).values() for each in found]
-        known = self.about(person) | {"other": self.staff.find(substitute), "leaves": self.leaves_of(substitute)}
-        known["covered"] = holder_rules.stands_in(person, self.away.naming(person) + leaves, terms)
-        order |= {"person": person, "substitute": substitute}
-        self.away.change(person, holder_rules.take_leave, **known, **order)
+        with self.claims.of(person, substitute):
+            terms = self.filled.naming(person)
+            leaves = [each for found in self.away.leaves({term["person"] for term in terms}).values() for each in found]
+            known = self.about(person) | {"other": self.staff.find(substitute), "leaves": self.leaves_of(substitute)}
+            known["covered"] = holder_rules.stands_in(person, self.away.naming(person) + leaves, terms)
+            order |= {"person": person, "substitute": substitute}
+            self.away.change(person, holder_rules.take_leave, **known, **order)
         return self.shows.holder(person)
 
     @rpc(roster.end_leave)
@@ -240,8 +259,9 @@ class RosterService:
         return self.shows.holder(person)
 
     @rpc(roster.publish_card)
-    def publish_card(self, person, **order):
-        card = self.cards.change(person, holder_rules.publish_card, person=person, **self.about(person), **order)
+    def publish_card(self, person, change, **order):
+        order |= {"person": person, "change": change, "said": self.cards.said(person, change)}
+        card = self.cards.change(person, holder_rules.publish_card, **self.about(person), **order)
         return self.cards.shown(card)
 
     @rpc(roster.withdraw_card)
@@ -298,6 +318,14 @@ class RosterService:
         self.tree.put(self.changed.get(fact["subject"]))
         Restructuring(self).split(fact["subject"], **fact["data"])
 
+    @on(roster.restructuring_planned)
+    def restructuring_planned(self, fact):
+        self.tree.put(self.changed.get(fact["subject"]))
+
+    @on(roster.plan_dropped)
+    def plan_dropped(self, fact):
+        self.tree.put(self.changed.get(fact["subject"]))
+
     @on(roster.card_withdrawn)
     def card_withdrawn(self, fact):
         """Finish a withdrawal whose call was cut off before the words were erased."""
@@ -347,11 +375,17 @@ class RosterService:
     @rpc(roster.set_rule)
     def set_rule(self, **order):
         departments = self.open.get(self.open.caller.district).state.settings["departments"]
-        return self.dispatch.set(departments=departments, codes=self.own_categories.codes(), **order)
+        with self.claims.of("catalogue"):
+            return self.dispatch.set(departments=departments, codes=self.own_categories.codes(), **order)
 
     @rpc(roster.remove_rule)
     def remove_rule(self, **order):
-        return self.dispatch.remove(**order)
+        with self.claims.of("catalogue"):
+            return self.dispatch.remove(**order)
+
+    @rpc(roster.catalogue)
+    def catalogue(self):
+        return {"version": self.dispatch.catalogue(), "scheme": events.SCHEME}
 
     # -- tables in and out --------------------------------------------------------------------------------------------
 
@@ -402,6 +436,11 @@ class RosterService:
     @rpc(roster.export_rules)
     def export_rules(self, limit, after):
         return self.rule_tables.export(limit, after)
+
+    @timer(interval=5)
+    def carry_plans_out(self):
+        for district, code in self.changed.due():
+            Restructuring(self, district).carry_out(code)
 
     # A timer for each kind, so that a short table does not wait for a long one of another kind.
     @timer(interval=1)

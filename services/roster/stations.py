@@ -2,8 +2,9 @@
 
 from services.roster.domain.districts import CITY
 from services.roster.domain.periods import covers
-from services.roster.domain.seats import HEAD, SITS, STEWARD, post_and_unit, seat_id, term_at, who_answers
+from services.roster.domain.seats import HEAD, SITS, STEWARD, fits, post_and_unit, seat_id, term_at, who_answers
 from services.roster.domain.units import inherited
+from shared.contracts.permissions import may
 from shared.errors import Invalid, NotFound
 from shared.ledger import Record
 from shared.rules.days import day_of
@@ -57,14 +58,14 @@ class Stations:
             {leave["substitute"] for each in leaves.values() for leave in each if covers(leave, day)} - people - {None}
         )
         leaves |= self.of.away.leaves(named)
-        active = self.of.staff.active(people | named)
-        return {
-            record.id: (
-                (term_at(record.state.terms, day) or {}).get("person"),
-                who_answers(record.state.terms, day, leaves, active),
-            )
-            for record in records
-        }
+        staff = {person: who for person, who in self.of.staff.several(people | named).items() if who["active"]}
+        found = {}
+        for record in records:
+            # Whoever has moved to other work since answers for this no more.
+            fit = {person for person, who in staff.items() if fits(record.state.post, who)}
+            holder = (term_at(record.state.terms, day) or {}).get("person")
+            found[record.id] = (holder, who_answers(record.state.terms, day, leaves, fit))
+        return found
 
     def seats(self, records: list[Record], day: str) -> list[dict]:
         """Give seats as their readers see them on a day."""
@@ -73,11 +74,15 @@ class Stations:
             self.seat_of(record) | dict(zip(("holder", "answers"), who[record.id], strict=True)) for record in records
         ]
 
-    @staticmethod
-    def seat_of(record: Record) -> dict:
-        post, unit = post_and_unit(record.id)
+    def sees_people(self) -> bool:
+        """Say whether the caller works here: what colleagues tell each other and who is away is not published."""
+        caller = self.of.tree.caller
+        return may(caller.roles, "person.read", caller.adjusted)
+
+    def seat_of(self, record: Record) -> dict:
+        (post, unit), is_ours = post_and_unit(record.id), self.sees_people()
         terms = [
-            term | {"note": record.words.get(term["note"], {}).get("note") if term["note"] else None}
+            term | {"note": record.words.get(term["note"], {}).get("note") if term["note"] and is_ours else None}
             for term in record.state.terms
         ]
         return {"id": record.id, "version": record.version, "post": post, "unit": unit, "terms": terms}
@@ -207,10 +212,11 @@ class Stations:
         if not self.of.staff.find(person):
             raise NotFound(f"本区没有这个人({person}) / No such person in this district ({person})")
         record, card = self.of.away.get(person), self.of.cards.get(person)
+        leaves = self.of.away.listed(record) if self.sees_people() or person == self.of.away.caller.actor else []
         return {
             "person": person,
             "version": record.version,
-            "leaves": [each for each in self.of.away.listed(record) if each["since"] <= each["until"]],
+            "leaves": [each for each in leaves if each["since"] <= each["until"]],
             "seats": self.seats(self.of.filled.held_by(person), self.day(None)),
             "card": self.of.cards.shown(card) if card.state.words else None,
         }

@@ -7,6 +7,7 @@ ledgers. Rows are personal data in passing: they are emptied with the last step,
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -56,6 +57,10 @@ class Tables(Store):
 
     def ahead(self, rows: list[Row]) -> Any:
         """Ask, in few questions, for what the next rows are carried out by; it is as old as a step at the most."""
+
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold what the next rows must be alone with while they are carried out; most kinds need nothing."""
+        return nullcontext()
 
     def carry_out(self, table: str, row: Row, known: Any) -> None:
         """Carry one row out by the ledgers of its service, the same again when it comes again.
@@ -184,15 +189,21 @@ class Tables(Store):
 
     def run_one(self, table: dict, end: float) -> None:
         """Judge a table whole once more, then carry out its rows in their order until the turn is over."""
-        rows = list(self.kept(table))
+        try:
+            rows = list(self.kept(table))
+        except Refusal as refusal:
+            self.refuse(table, [Row("", 0, {}).wrong(self.kind, "", refusal.detail)], table["summary"])
+            return
         if not table.get("vetted") and not self.vet(table, rows):
             return
         read = self.ordered(aside(domain.read, self.kind, rows)[0])
         done, late = table["done"], []
         while done < len(read) and time.monotonic() < end:
-            known = self.ahead(step := read[done : done + STEP])
-            for row in step:
-                late += self.attempt(table["id"], row, known)
+            step = read[done : done + STEP]
+            with self.holding(step):
+                known = self.ahead(step)
+                for row in step:
+                    late += self.attempt(table["id"], row, known)
             done = min(done + STEP, len(read))
             # What was overtaken between the second look and its turn is said, and does not stop the rest.
             said = {"$push": {"errors": {"$each": late}}} if late else {}
@@ -215,10 +226,14 @@ class Tables(Store):
             errors = judged.errors or self.reserve(read)
         if not errors:
             return self.note(table, {"$set": {"vetted": True, "summary": judged.summary}})
-        fresh = {"state": "refused", "summary": judged.summary} | Judged({}, errors).listed
+        self.refuse(table, errors, judged.summary)
+        return False
+
+    def refuse(self, table: dict, errors: list[dict], summary: dict) -> None:
+        """Carry a table out no further, and say why."""
+        fresh = {"state": "refused", "summary": summary} | Judged({}, errors).listed
         if self.note(table, {"$set": fresh, "$unset": {"due": "", "claim": ""}}):
             self.empty(table)
-        return False
 
     def attempt(self, table: str, row: Row, known: Any) -> list[dict]:
         try:

@@ -1,12 +1,25 @@
 """The whistle service's entrypoints."""
 
+from contextlib import suppress
+from copy import copy
+from dataclasses import replace
+
 from services import proof
+from services.whistle import showing
+from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
-from services.whistle.domain import whistles as domain
-from services.whistle.store import Answering, Districts, Photos, Whistles, shown
-from shared.contracts import roster, whistle
-from shared.errors import Invalid
+from services.whistle.following import Following
+from services.whistle.looking import Looking
+from services.whistle.store import Answering, Districts, Handovers, Open, Own, Photos, Register, Suggesting, Whistles
+from services.whistle.store.answering import version_of
+from shared.contracts import evaluation, identity, proofs, roster, suggestions, whistle
+from shared.contracts.hears import HEARS
+from shared.contracts.roster import COMMUNITY
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.service import Blobs, Records, Telling, on, rpc, timer
+
+# Facts of its own that mean more to it than that something is open, or not open any more.
+MEANS_MORE = (whistle.blown, whistle.joined, whistle.merged, whistle.words_erased)
 
 
 class WhistleService:
@@ -17,6 +30,11 @@ class WhistleService:
     photos = Records(Photos)
     districts = Records(Districts)
     answering = Records(Answering)
+    open = Records(Open)
+    own = Records(Own)
+    register = Records(Register)
+    handovers = Records(Handovers)
+    suggesting = Records(Suggesting)
     blobs = Blobs()
     tell = Telling()
 
@@ -24,51 +42,177 @@ class WhistleService:
     def blow(self, id, **order):
         try:
             self.districts.must_know(order["community"])
+            self.answering.must_know(order["category"])
             answers.must_stand(order["community"], self.answering.successors(order["community"]))
             self.photos.must_have(order["photos"])
-            rules = self.answering.settings(order["community"], self.districts.rules())
-            return shown(self.whistles.begin(id, domain.blow, rules=rules, **order))
-        except Invalid:
+            given = self.given_for(order, order["departments"])
+            return self.shown(self.whistles.begin(id, calling.blow, given=given, **order))
+        except (Invalid, Conflict, Forbidden):
             # What was taken once is found again by its order, whatever the district's rules have become since.
-            if not self.whistles.has(id):
+            known = self.whistles.blown_before(id, acts.digest_of("blow", order), order)
+            if known is None:
                 raise
-            return shown(self.whistles.begin(id, domain.blow, rules={"departments": order["departments"]}, **order))
+            return self.shown(known)
+
+    @rpc(whistle.approve)
+    def approve(self, id, **order):
+        return self.act(id, calling.approve, order, None)
+
+    @rpc(whistle.summon)
+    def summon(self, id, **order):
+        return self.act(id, calling.summon, order, order["departments"])
+
+    @rpc(whistle.sign)
+    def sign(self, id, **order):
+        return self.act(id, working.sign, order)
+
+    @rpc(whistle.contact)
+    def contact(self, id, **order):
+        return self.act(id, working.contact, order)
 
     @rpc(whistle.report)
     def report(self, id, **order):
-        before = self.whistles.get(id)
-        if order["report"] not in before.state.reports:
-            self.photos.must_have(order["photos"])
-        return shown(self.whistles.change(id, domain.report, words=before.words, **order))
+        return self.act(id, working.report, order)
+
+    @rpc(whistle.take_up)
+    def take_up(self, id, **order):
+        return self.act(id, working.take_up, order)
+
+    @rpc(whistle.feed_back)
+    def feed_back(self, id, **order):
+        return self.act(id, working.feed_back, order)
+
+    @rpc(whistle.send_back)
+    def send_back(self, id, **order):
+        return self.act(id, calling.send_back, order)
+
+    @rpc(whistle.decide_return)
+    def decide_return(self, id, **order):
+        return self.act(id, calling.decide_return, order, [order["instead"]])
+
+    @rpc(whistle.convene)
+    def convene(self, id, **order):
+        return self.act(id, calling.convene, order)
+
+    @rpc(whistle.conclude)
+    def conclude(self, id, **order):
+        return self.act(id, calling.conclude, order, order["summon"])
+
+    @rpc(whistle.ask_extension)
+    def ask_extension(self, id, **order):
+        return self.act(id, working.ask_extension, order)
+
+    @rpc(whistle.decide_extension)
+    def decide_extension(self, id, **order):
+        return self.act(id, working.decide_extension, order)
+
+    @rpc(whistle.put_on_account)
+    def put_on_account(self, id, **order):
+        return self.act(id, working.put_on_account, order)
+
+    @rpc(whistle.take_off_account)
+    def take_off_account(self, id, **order):
+        return self.act(id, working.take_off_account, order)
+
+    @rpc(whistle.supervise)
+    def supervise(self, id, **order):
+        return self.act(id, calling.supervise, order)
+
+    @rpc(whistle.escalate)
+    def escalate(self, id, **order):
+        return self.act(id, calling.escalate, order)
+
+    @rpc(whistle.withdraw)
+    def withdraw(self, id, **order):
+        return self.act(id, closing.withdraw, order)
+
+    @rpc(whistle.reassign)
+    def reassign(self, id, **order):
+        return self.act(id, calling.reassign, order, [order["instead"]])
+
+    @rpc(whistle.hand_over)
+    def hand_over(self, id, **order):
+        staff = frozenset(self.answering.staff(order["department"]) if order["person"] else ())
+        return self.act(id, calling.hand_over, order, [order["department"]], staff=staff)
+
+    @rpc(whistle.join)
+    def join(self, id, **order):
+        return self.act(id, closing.join, order)
+
+    @rpc(whistle.part)
+    def part(self, id, **order):
+        return self.act(id, closing.part, order, None)
+
+    @rpc(whistle.confirm)
+    def confirm(self, id, **order):
+        return self.act(id, closing.confirm, order)
 
     @rpc(whistle.settle)
     def settle(self, id, **order):
-        before = self.whistles.get(id)
-        if order["settlement"] != before.state.settlement:
-            self.photos.must_have(order["photos"])
-        order["successors"] = tuple(self.answering.successors(before.state.community))
-        return shown(self.whistles.change(id, domain.settle, words=before.words, **order))
+        return self.act(id, closing.settle, order)
+
+    @rpc(whistle.reopen)
+    def reopen(self, id, **order):
+        return self.act(id, closing.reopen, order)
+
+    @rpc(whistle.move_dues)
+    def move_dues(self, id, **order):
+        return self.act(id, working.move_dues, order)
+
+    @rpc(whistle.merge)
+    def merge(self, id, into, **order):
+        return self.act(id, closing.merge, order | {"into": into}, target=self.whistles.get(into).state)
 
     @rpc(whistle.erase)
     def erase(self, id, **order):
-        self.whistles.change(id, domain.erase, **order)
-        self.forget(id, order["erasure"])
-        return shown(self.whistles.get(id))
+        self.act(id, closing.erase, order)
+        self.forget(id, order["act"])
+        return self.shown(self.whistles.get(id))
 
     @rpc(whistle.get)
     def get(self, id):
-        return shown(self.whistles.get(id))
+        return self.shown(self.whistles.get(id))
+
+    @rpc(whistle.own_one)
+    def own_one(self, id):
+        record = self.whistles.get(id)
+        acts.must_be_ones_own(record.state, self.whistles.caller)
+        return self.shown(record)
+
+    @rpc(whistle.preview)
+    def preview(self, id):
+        state = self.whistles.get(id).state
+        return {"id": id, "moves": working.preview(state, self.given(state))}
 
     @rpc(whistle.listing)
     def listing(self, community, **asked):
         communities = self.answering.communities(community) if community else []
         page = self.whistles.newest(communities=communities, **asked)
-        return page | {"items": [shown(record) for record in page["items"]]}
+        return page | {"items": [self.shown(record) for record in page["items"]]}
+
+    @rpc(whistle.own_listing)
+    def own_listing(self, **asked):
+        page = self.own.page(**asked)
+        return page | {"items": [self.shown(record) for record in self.whistles.several(page["ids"])]}
 
     @rpc(whistle.open_work)
-    def open_work(self, community, **asked):
-        page = self.whistles.open_work(communities=self.answering.communities(community), **asked)
-        return page | {"items": [shown(record) for record in page["items"]]}
+    def open_work(self, department, community, **asked):
+        page = self.open.work(department, self.answering.communities(community), **asked)
+        ids = [row["whistle"] for row in page["items"]]
+        return page | {"items": [self.shown(record) for record in self.whistles.several(ids)]}
+
+    @rpc(whistle.inbox)
+    def inbox(self, **asked):
+        return Looking(self).inbox(**asked)
+
+    @rpc(whistle.counts)
+    def counts(self, **asked):
+        return Looking(self).counts(**asked)
+
+    @rpc(whistle.near)
+    def near(self, community, **asked):
+        self.districts.must_know(community)
+        return Looking(self).near(community=community, **asked)
 
     @rpc(whistle.responsible)
     def responsible(self, **asked):
@@ -85,6 +229,20 @@ class WhistleService:
     @rpc(whistle.photo)
     def photo(self, digest):
         return self.photos.get(digest)
+
+    @rpc(proofs.prove)
+    def prove(self, id):
+        reader = self.whistles.caller
+        found = proof.export(self.whistles, id, lambda state: not showing.may_read_words(state, reader))
+        return found | {"photos": self.photos.types(found["words"])}
+
+    @rpc(proofs.verify)
+    def verify(self, part):
+        return proof.part(self.whistles, part)
+
+    @rpc(suggestions.suggest)
+    def suggest(self, text):
+        return {"items": self.suggesting.suggest(text)}
 
     @on(roster.opened)
     def opened(self, fact):
@@ -119,12 +277,10 @@ class WhistleService:
         self.districts.know(fact["data"]["new"])
 
     @on(roster.appointed)
-    def appointed(self, fact):
-        self.answering.term(fact)
-
     @on(roster.term_ended)
-    def term_ended(self, fact):
+    def term(self, fact):
         self.answering.term(fact)
+        Following(self).plan(*(fact["data"][name] for name in ("post", "unit", "term")))
 
     @on(roster.leave_taken)
     def leave_taken(self, fact):
@@ -133,6 +289,26 @@ class WhistleService:
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+
+    @on(identity.admitted)
+    def admitted(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.moved)
+    def moved(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.suspended)
+    def suspended(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.resumed)
+    def resumed(self, fact):
+        self.answering.person(fact)
+
+    @on(identity.dismissed)
+    def dismissed(self, fact):
+        self.answering.person(fact)
 
     @on(roster.category_set)
     def category_set(self, fact):
@@ -146,10 +322,57 @@ class WhistleService:
     def rule_removed(self, fact):
         self.answering.rule_removed(fact)
 
+    def stand(self, fact):
+        """Keep what is open as a whistle's facts have left it."""
+        self.open.refresh(fact["subject"], version_of(fact))
+
+    # What means nothing else is heard for the views alone: each fact of this service's own, by its one list.
+    for each in HEARS["whistle"]:
+        if each.service == "whistle" and each not in MEANS_MORE:
+            on(each)(stand)
+    del each
+
+    @on(whistle.blown)
+    def blown(self, fact):
+        self.own.add(fact["actor"], fact["subject"], fact["time"])
+        Following(self).enter(fact["subject"])
+        self.stand(fact)
+
+    @on(whistle.joined)
+    def joined(self, fact):
+        self.own.add(fact["data"]["person"], fact["subject"], fact["time"])
+        Following(self).absorb(fact["subject"])
+        self.stand(fact)
+
+    @on(whistle.merged)
+    def merged(self, fact):
+        Following(self).absorb(fact["subject"])
+        self.stand(fact)
+
     @on(whistle.words_erased)
     def words_erased(self, fact):
         """Finish an erasure whose call was cut off between the fact and the words."""
-        self.forget(fact["subject"], fact["data"]["erasure"])
+        self.forget(fact["subject"], fact["data"]["act"])
+        self.stand(fact)
+
+    @on(evaluation.rated)
+    def rated(self, fact):
+        self.score(fact)
+
+    @on(evaluation.amended)
+    def amended(self, fact):
+        self.score(fact)
+
+    @timer(interval=1)
+    def ring(self):
+        for district, id in self.whistles.due():
+            with suppress(Conflict):  # where another replica was first with all of it, that is as good
+                self.whistles.enter(district).change(id, working.ring)
+
+    @timer(interval=1)
+    def pass_on(self):
+        for row in self.handovers.due():
+            Following(self.entered(row["district"])).pass_on(row)
 
     @timer(interval=1)
     def tell_untold(self):
@@ -163,9 +386,60 @@ class WhistleService:
     def forget(self, id, erasure):
         """Erase what was written before an erasure, whenever it is told: what was written after it stays."""
         record = self.whistles.get(id, history=True)
-        refs, reason = domain.erased_by(record.history, erasure)
+        refs, reason = closing.erased_by(record.history, erasure)
         photos = [digest for ref in refs for digest in record.words.get(ref, {}).get("photos", ())]
         self.photos.look_soon(photos)
         self.whistles.forget(refs, reason)
         for digest in self.photos.drop(photos):
             self.photos.delete(self.blobs, digest)
+
+    def entered(self, district):
+        """Give the same service as it is in a district that a timer enters."""
+        there = copy(self)
+        for name in ("whistles", "districts", "answering", "open", "handovers"):
+            setattr(there, name, getattr(self, name).enter(district))
+        return there
+
+    def score(self, fact):
+        """Show how a result was rated, in the evaluation service's name: the department does not read who rated."""
+        data = fact["data"]
+        self.whistles.caller = replace(self.whistles.caller, actor=evaluation.SERVICE)
+        told = {name: data[name] for name in ("department", "answer", "revision", "score")}
+        self.whistles.change(data["whistle"], working.score, rating=fact["subject"], **told)
+
+    # -- what an act is told of the world -----------------------------------------------------------------------------
+
+    def act(self, id, decide, order, departments=(), **more):
+        """Load, decide, record one act, with what it is told of the world and of its words before."""
+        before = self.whistles.get(id)
+        if order["act"] not in before.state.acts:
+            self.photos.must_have(order.get("photos", ()))
+        given = self.given(before.state, before.state.asked if departments is None else departments)
+        given = replace(given, **more)
+        return self.shown(self.whistles.change(before, decide, given=given, words=before.words, **order))
+
+    def given(self, state, departments=()):
+        """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""
+        return self.given_for(vars(state), departments)
+
+    def rules_at(self, community):
+        rules, _ = self.districts.rules()
+        return self.answering.settings(community, rules)
+
+    def given_for(self, of, departments):
+        rules, version = self.districts.rules()
+        community, day = of["community"], self.answering.today()
+        rules, unit = self.answering.settings(community, rules), of["unit"] or community
+        try:
+            rule = self.answering.rule(of["category"], unit, day)
+        except NotFound:
+            rule = None
+        named = [each for each in departments if each] or ([rule["lead"], *rule["assists"]] if rule else [])
+        return acts.Given(
+            rules=rules, policy=version, calendar=acts.calendar_of(rules), rule=rule,
+            answers=self.answering.answers([*named, COMMUNITY], unit, day),
+            successors=tuple(self.answering.successors(community)),
+        )  # fmt: skip
+
+    def shown(self, record):
+        return showing.shown(record, self.whistles.caller)

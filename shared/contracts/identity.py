@@ -10,7 +10,7 @@ from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
 from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES
 from shared.contracts.roster import Nothing, Trace
-from shared.contracts.tables import CheckTable, GetTable, ListRows, Table, TableRow
+from shared.contracts.tables import MOST_ROWS, CheckTable, GetTable, ListRows, Table, TableRow
 
 REASONS = ("dismissed", "password", "locked", "signed_out", "moved", "adjusted", "suspended")
 SUSPENSIONS = ("absent", "inquiry", "locked", "mistaken")
@@ -20,7 +20,7 @@ PURPOSES = ("contact", "verify", "correct", "inquiry", "petition")
 EVENTS = (
     *("signed_in", "sign_in_failed", "signed_out", "renewal_refused", "refused", "revealed", "exported", "imported"),
     *("password_changed", "password_reset", "totp_enrolled", "totp_dropped", "totp_reset", "linked"),
-    *("admitted", "moved", "suspended", "resumed", "revoked", "adjusted"),
+    *("admitted", "moved", "corrected", "suspended", "resumed", "revoked", "adjusted"),
 )
 FIRST = ("password", "totp")  # what a newcomer has to choose before anything else
 
@@ -52,10 +52,14 @@ class Renew(Order):
 
 
 class FinishOidc(Order):
-    """What the provider sent the browser back with; both are good once."""
+    """What the provider sent the browser back with; both are good once.
+
+    Who has a second factor here is asked for it (401, `totp` in `fields`): the same order again, with `totp`.
+    """
 
     state = fields.String(required=True, validate=validate.Length(20, 200))
     code = fields.String(required=True, validate=validate.Length(1, 2000))
+    totp = fields.String(load_default="", validate=validate.Length(max=20), metadata={"description": "as at sign-in"})
 
 
 class ChangePassword(Order):
@@ -138,6 +142,15 @@ class Move(Order):
     department = own.code(own.DEPARTMENT_OR_NONE, load_default="")
 
 
+class Correct(Order):
+    """A name or phone put right; what it was is forgotten. What is not named stays."""
+
+    id = own.an_id(required=True, metadata={"description": "the person"})
+    correction = own.an_id(required=True, metadata={"description": "UUID of this correction, chosen by the client"})
+    name = own.text(40, load_default=None, allow_none=True)
+    phone = own.phone(load_default=None, allow_none=True)
+
+
 class Suspend(Order):
     id = own.an_id(required=True, metadata={"description": "the person"})
     suspension = own.an_id(required=True, metadata={"description": "UUID of this suspension, chosen by the client"})
@@ -174,6 +187,18 @@ class ListSecurity(Order):
     who = own.an_id(load_default=None, allow_none=True)
     limit = own.limit(1000)
     after = own.cursor()
+
+
+class Logins(Order):
+    """For a table of seats on its way in: people sit by their ids, and are known to others by their logins."""
+
+    logins = fields.List(own.text(64), required=True, validate=own.some(0, MOST_ROWS))
+
+
+class Ids(Order):
+    """For a table of seats on its way out."""
+
+    ids = fields.List(own.an_id(), required=True, validate=own.some(0, MOST_ROWS))
 
 
 class Note(Order):
@@ -267,6 +292,11 @@ class Access(View):
     version = fields.Integer()
 
 
+class Login(View):
+    login = fields.String()
+    person = own.an_id()
+
+
 class SecurityEntry(View):
     """One line of the security log: linked by ``hash`` to the one before it in its ``book``."""
 
@@ -304,6 +334,10 @@ class Moved(View):
     unit = fields.String(required=True)
     department = fields.String(required=True)
     before = own.moment(required=True)
+
+
+class Corrected(View):
+    correction = own.an_id(required=True)
 
 
 class Suspended(View):
@@ -377,6 +411,7 @@ person = call("person", OnePerson(), Person(), "person.read", "一位人员 / On
 reveal = call("reveal", Reveal(), Person(), "person.reveal", "查看完整信息 / A person unmasked, for a purpose; logged")
 person_trace = call("person_trace", OnePerson(), Trace(), "person.revoke", "人员留痕 / A person's history, with proof")
 move = call("move", Move(), Person(), "person.change", "调动 / Give a person other roles or another unit")
+correct = call("correct", Correct(), Person(), "person.change", "更正 / Put a person's name or phone right")
 suspend = call("suspend", Suspend(), Person(), "person.change", "暂停 / Suspend a person, everywhere, at once")
 resume = call("resume", Resume(), Person(), "person.change", "恢复 / End a suspension")
 revoke = call("revoke", Revoke(), Person(), "person.revoke", "停用 / Put a person out everywhere, at once")
@@ -398,6 +433,8 @@ note = call("note", Note(), None, "security.note", "记入安全日志 / What th
 revocations = call(
     "revocations", Since(), Revocation(), "revocation.read", "停用名单 / What a gateway must refuse", True
 )
+ids_of = call("ids_of", Logins(), Login(), "seat.import", "登录名是谁 / Whose logins these are, in the district", True)
+logins_of = call("logins_of", Ids(), Login(), "seat.export", "登录名 / The logins of people whom one may see", True)
 check_people = call(
     "check_people",
     CheckTable(),
@@ -411,6 +448,7 @@ export_people = call("export_people", ListRows(), TableRow(), "person.export", "
 
 admitted = Fact(SERVICE, "admitted", Admitted(), "已加入 / A person was let in")
 moved = Fact(SERVICE, "moved", Moved(), "已调动 / A person has other roles or another unit")
+corrected = Fact(SERVICE, "corrected", Corrected(), "已更正 / A person's name or phone was put right")
 suspended = Fact(SERVICE, "suspended", Suspended(), "已暂停 / A person was suspended")
 resumed = Fact(SERVICE, "resumed", Resumed(), "已恢复 / A suspension has ended")
 dismissed = Fact(SERVICE, "dismissed", Dismissed(), "已免职 / A person was put out")
@@ -422,8 +460,8 @@ CONTRACT = Contract(
     SERVICE,
     "身份: sign-in, people, roles, tokens, security log",
     (sign_in, renew, begin_oidc, finish_oidc, sign_out, me, sessions, end_session, change_password, begin_totp)
-    + (confirm_totp, drop_totp, admit, people, person, reveal, person_trace, move, suspend, resume, revoke)
-    + (reset_password, reset_totp, link, access, adjust, security, note, revocations)
+    + (confirm_totp, drop_totp, admit, people, person, reveal, person_trace, move, correct, suspend, resume)
+    + (revoke, reset_password, reset_totp, link, access, adjust, security, note, revocations, ids_of, logins_of)
     + (check_people, import_people, people_table, export_people),
-    (admitted, moved, suspended, resumed, dismissed, revoked, adjusted, sealed),
+    (admitted, moved, corrected, suspended, resumed, dismissed, revoked, adjusted, sealed),
 )

@@ -4,39 +4,50 @@ A call names one permission (``needs``); a route never names a role. The roles a
 may adjust the table for its own people within ``may_add`` and ``may_drop``; what differs is signed into their tokens.
 """
 
+# What a resident does with what they reported themselves, and what the community does for those who cannot.
+OWN = {"whistle.blow", "whistle.own", "whistle.join", "whistle.confirm", "whistle.reopen", "whistle.withdraw"}
+# What the community does: it answers for itself, calls others, and settles.
+HOME = OWN | {"whistle.report", "whistle.escalate"}
+COMMANDS = HOME | {"whistle.summon", "whistle.settle", "whistle.merge", "evaluation.rate", "evaluation.read"}
+COMES = {"whistle.report", "whistle.blow", "whistle.withdraw", "evaluation.read"}
+DECIDES = COMMANDS | {"whistle.approve", "whistle.decide", "whistle.hand_over"}
+
 # What everybody who works here reads, and what a resident does.
 KNOWS = {"district.read", "unit.read", "station.read", "catalogue.read", "person.self"}
 READS = KNOWS | {"whistle.read", "photo.read", "figures.read", "stream.listen"}
 WORKS = READS | {"photo.add", "person.read"}
 
 ROLES: dict[str, frozenset[str]] = {
-    "resident": frozenset(KNOWS),
-    "steward": frozenset(READS | {"photo.add"}),
-    "worker": frozenset(WORKS | {"place.change", "place.import", "place.export", "seat.appoint"}),
+    "resident": frozenset(KNOWS | OWN | {"photo.add", "photo.read"}),
+    "steward": frozenset(READS | HOME | {"photo.add"}),
+    "worker": frozenset(WORKS | HOME | {"place.change", "place.import", "place.export", "seat.appoint"}),
     "secretary": frozenset(
-        WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
-        | {"card.publish", "person.admit", "person.change", "person.reveal"}
+        WORKS | COMMANDS | {"place.change", "place.import", "place.export", "seat.appoint"}
+        | {"card.publish", "person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
-    "specialist": frozenset(WORKS | {"whistle.report", "absence.take", "card.publish"}),
+    "specialist": frozenset(WORKS | COMES | {"absence.take", "card.publish"}),
     "lead": frozenset(
-        WORKS | {"seat.appoint", "absence.take", "card.publish", "team.change", "seat.import", "seat.export"}
+        WORKS | COMES | {"whistle.hand_over"}
+        | {"seat.appoint", "absence.take", "card.publish", "team.change", "seat.import", "seat.export"}
         | {"person.admit", "person.change", "person.reveal"}
     ),
     "street": frozenset(
-        WORKS | {"whistle.blow", "whistle.settle", "place.change", "place.import", "place.export", "seat.appoint"}
+        WORKS | DECIDES | {"place.change", "place.import", "place.export", "seat.appoint"}
         | {"seat.import", "seat.export", "card.publish", "absence.take", "team.change", "unit.mark"}
-        | {"person.admit", "person.change", "person.reveal"}
+        | {"person.admit", "person.change", "person.reveal", "whistle.export"}
     ),
     "district": frozenset(
-        WORKS - {"photo.add"} | {"whistle.erase", "settings.change", "unit.change", "unit.mark", "place.change"}
+        WORKS - {"photo.add"} | {"whistle.decide", "whistle.hand_over", "whistle.erase", "evaluation.read"}
+        | {"settings.change", "unit.change", "unit.mark", "place.change"}
         | {"place.import", "place.export", "seat.appoint", "seat.import", "seat.export", "card.publish", "absence.take"}
         | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
         | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
         | {"access.read", "access.adjust", "security.read", "security.export"}
+        | {"whistle.export", "history.verify"}
     ),
-    "observer": frozenset(READS | {"person.read", "access.read"}),
+    "observer": frozenset(READS | {"person.read", "access.read", "evaluation.read", "whistle.export"}),
     # Reads across districts by visiting one after the other; belongs to none.
-    "city_observer": frozenset(READS | {"district.visit"}),
+    "city_observer": frozenset(READS | {"district.visit", "evaluation.read"}),
     "operator": frozenset(
         {"district.read", "district.open", "district.enter", "clock.move", "person.self"}
         | {"person.admit", "person.read", "person.change", "person.revoke", "security.read", "security.export"}
@@ -74,12 +85,14 @@ FIXED = frozenset(
     | {"person.change", "person.revoke", "person.import"}
 )
 ADDABLE: dict[str, frozenset[str]] = {
-    "resident": frozenset({"figures.read", "photo.add"}),
+    "resident": frozenset({"figures.read"}),
     "steward": frozenset({"person.read", "place.change"}),
-    "worker": frozenset({"whistle.blow", "whistle.settle", "person.reveal", "card.publish"}),
-    "secretary": frozenset({"unit.mark", "absence.take", "seat.import", "seat.export"}),
-    "specialist": frozenset({"whistle.blow", "person.reveal", "seat.export"}),
-    "lead": frozenset({"whistle.blow", "whistle.report", "person.export"}),
+    "worker": frozenset({"whistle.summon", "whistle.settle", "person.reveal", "card.publish", "evaluation.read"}),
+    "secretary": frozenset(
+        {"whistle.decide", "whistle.approve", "unit.mark", "absence.take", "seat.import", "seat.export"}
+    ),
+    "specialist": frozenset({"whistle.hand_over", "person.reveal", "seat.export"}),
+    "lead": frozenset({"person.export"}),
     "street": frozenset({"settings.change", "unit.change", "department.change", "catalogue.change", "whistle.erase"}),
     "observer": frozenset({"place.export", "seat.export", "catalogue.export"}),
 }

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from shared.contract import Call, Contract, Fact, Order, View
 from shared.contracts import fields as own
+from shared.contracts.settings import DistrictSettings, Hours, hours
 from shared.contracts.tables import CheckTable, GetTable, ListRows, Table, TableRow
 
 
@@ -42,45 +43,15 @@ POST = re.compile("^(?!all$)[a-z][a-z0-9]{1,23}$")
 SEAT = re.compile("^[a-z][a-z0-9]{1,23}@[1-9][0-9]{11}([.][0-9A-Za-z]{1,8}){0,3}$")
 # A category of events, a whole class of them (its first figures), or every one.
 CATEGORIES = re.compile("^([*]|[0-9]{2}|[0-9]{4}|[0-9]{6})$")
-CLOCK_TIME = re.compile("^([01][0-9]|2[0-3]):[0-5][0-9]$")
 LEVELS = ("district", "street", "community", "compound", "building", "entrance")
 TYPES = ("街道", "镇", "乡", "地区", "社区", "村", "小区", "楼", "单元")
 KINDS_OF_DEPARTMENT = ("department", "utility")
+RESTRUCTURINGS = ("merger", "split")
 HEAD, STEWARD, COMMUNITY = "head", "steward", "community"  # posts, and who solves at home, that are no department's
 RESERVED = (HEAD, STEWARD, COMMUNITY)
-
-
-class Hours(Order):
-    """When somebody is on duty: weekdays from 1 (Monday) to 7, from and to a time of the Beijing day."""
-
-    days = fields.List(
-        fields.Integer(validate=validate.Range(1, 7)), required=True, validate=[own.some(1, 7), own.distinct]
-    )
-    opens = own.code(CLOCK_TIME, required=True)
-    closes = own.code(CLOCK_TIME, required=True)
-
-
-def hours(**options):
-    return fields.List(
-        fields.Nested(Hours), validate=validate.Length(max=14, error="最多 14 段 / 14 at most"), **options
-    )
-
-
-class DistrictSettings(Order):
-    """What differs from district to district; it may be set for any unit below too, and is inherited down the tree."""
-
-    departments = fields.List(own.department(), validate=[own.some(1, 60), own.distinct])
-    must_have = fields.List(
-        own.department(),
-        validate=[own.some(0, 60), own.distinct],
-        metadata={"description": "departments of which each community must have a named specialist"},
-    )
-    duty_hours = hours()
-    resident_whistle = fields.Boolean(metadata={"description": "residents may blow the green whistle"})
-    report_within = fields.Integer(
-        validate=validate.Range(20, 5000, error="20–5000 米 / metres"),
-        metadata={"description": "metres within which a report-in counts as on the spot"},
-    )
+# By which roles somebody holds a post; every other post is a department's, and its own people's with these.
+MAY_HOLD = {HEAD: {"secretary"}, STEWARD: {"steward", "worker", "secretary", "resident"}}
+SPECIALISTS = {"specialist", "lead"}
 
 
 class Open(Order):
@@ -170,7 +141,10 @@ class Close(Order):
 
 
 class Merge(Order):
-    """Communities of one street become one of them; what hangs on the others hangs on it from then on."""
+    """Communities of one street become one of them; what hangs on the others hangs on it from then on.
+
+    A day that is still to come makes it a plan (`plans` of the unit), which is carried out on that day.
+    """
 
     code = own.division(required=True, metadata={"description": "the community that stays"})
     change = a_change()
@@ -180,7 +154,10 @@ class Merge(Order):
 
 
 class Split(Order):
-    """Part of a community becomes a new one: the places named go along, specialists and station are made for it."""
+    """Part of a community becomes a new one: the places named go along, specialists and station are made for it.
+
+    A day that is still to come makes it a plan (`plans` of the unit), which is carried out on that day.
+    """
 
     code = own.division(required=True, metadata={"description": "the community that is split"})
     change = a_change()
@@ -188,6 +165,14 @@ class Split(Order):
     name = own.text(60, required=True)
     places = fields.List(own.anywhere(), required=True, validate=[own.some(0, 200), own.distinct])
     since = own.day(required=True)
+
+
+class DropPlan(Order):
+    """A merger or split that was planned is given up before its day."""
+
+    code = own.division(required=True, metadata={"description": "the community that has the plan"})
+    plan = own.an_id(required=True, metadata={"description": "the `change` that planned it"})
+    change = a_change()
 
 
 class SetSettings(Order):
@@ -271,7 +256,11 @@ class EndTerm(OneSeat):
 
 
 class HandOver(OneSeat):
-    """The running term ends the day before ``since``, another person's begins; open work goes along."""
+    """The running term ends the day before ``since``, another person's begins; open work goes along.
+
+    What is open is listed by `GET /v1/open-whistles?department=…&community=…`, and printed with the handover by
+    `GET /v1/seats/{id}/sheet`.
+    """
 
     change = a_change()
     term = own.an_id(required=True, metadata={"description": "UUID of the new term, chosen by the client"})
@@ -356,8 +345,11 @@ class ListCategories(Order):
 
 
 class ListRules(Order):
+    """``as_of`` gives the rules as they stood in a version of the catalogue."""
+
     category = own.code(CATEGORIES, load_default=None, allow_none=True)
     unit = own.anywhere(load_default=None, allow_none=True)
+    as_of = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(0, 2**53))
     limit = own.limit(1000)
     after = own.cursor()
 
@@ -410,6 +402,18 @@ class Division(View):
     parent = fields.String()
 
 
+class Plan(View):
+    """A merger (``communities`` go into the unit) or a split (``places`` go into the ``new`` one) on a day to come."""
+
+    plan = own.an_id()
+    kind = own.one_of(RESTRUCTURINGS)
+    since = own.Day()
+    communities = fields.List(fields.String())
+    new = fields.String(allow_none=True)
+    name = fields.String(allow_none=True)
+    places = fields.List(fields.String())
+
+
 class Unit(View):
     """One unit of the tree; ``path`` are the units above it, from the district down."""
 
@@ -426,6 +430,7 @@ class Unit(View):
     into = fields.String(allow_none=True, metadata={"description": "what it was merged into"})
     split_from = fields.String(allow_none=True)
     pilot = fields.String()
+    plans = fields.List(fields.Nested(Plan), metadata={"description": "mergers and splits on days to come"})
 
 
 class Setting(View):
@@ -462,7 +467,7 @@ class Term(View):
     since = own.Day()
     until = own.Day(allow_none=True)
     substitute = fields.String(allow_none=True)
-    note = fields.String(allow_none=True)
+    note = fields.String(allow_none=True, metadata={"description": "of a handover, for who works here"})
 
 
 class Seat(View):
@@ -494,7 +499,7 @@ class Card(View):
 
 
 class Holder(View):
-    """What one person holds, when they are away, and what is published of them."""
+    """What one person holds, when they are away (for themselves and who works here), and what is published of them."""
 
     person = own.an_id()
     version = fields.Integer()
@@ -542,10 +547,18 @@ class Category(View):
     version = fields.Integer()
 
 
+class Catalogue(View):
+    """The version of the dispatch catalogue, which each change of a rule raises, and the standard of its categories."""
+
+    version = fields.Integer()
+    scheme = fields.String()
+
+
 class Rule(View):
     category = fields.String()
     unit = own.anywhere()
     version = fields.Integer()
+    catalogue = fields.Integer(metadata={"description": "the catalogue's version in which it came to be so"})
     lead = fields.String()
     assists = fields.List(fields.String())
     community_first = fields.Boolean()
@@ -618,6 +631,25 @@ class UnitSplit(View):
     name = fields.String(required=True)
     places = fields.List(own.anywhere(), required=True)
     since = own.Day(required=True)
+
+
+class RestructuringPlanned(View):
+    change = own.an_id(required=True)
+    unit = own.division(required=True)
+    kind = own.one_of(RESTRUCTURINGS, required=True)
+    since = own.Day(required=True)
+    communities = fields.List(own.division(), required=True)
+    new = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True, allow_none=True)
+    places = fields.List(own.anywhere(), required=True)
+
+
+class PlanDropped(View):
+    """``why`` it could not be carried out on its day; empty where somebody gave it up."""
+
+    change = own.an_id(required=True)
+    plan = own.an_id(required=True)
+    why = fields.String(required=True)
 
 
 class UnitSettingsChanged(View):
@@ -700,12 +732,14 @@ class RuleSet(View):
     assists = fields.List(fields.String(), required=True)
     community_first = fields.Boolean(required=True)
     never_community = fields.Boolean(required=True)
+    catalogue = fields.Integer()
 
 
 class RuleRemoved(View):
     change = own.an_id(required=True)
     category = fields.String(required=True)
     unit = own.anywhere(required=True)
+    catalogue = fields.Integer()
 
 
 SERVICE = "roster"
@@ -738,6 +772,7 @@ merge = call(
     "merge", Merge(), Unit(), "unit.change", "合并社区 / Merge communities; nothing that hangs on them is lost"
 )
 split = call("split", Split(), Unit(), "unit.change", "拆分社区 / Split a community; nothing that hangs on it is lost")
+drop_plan = call("drop_plan", DropPlan(), Unit(), "unit.change", "放弃计划 / Give up a planned merger or split")
 settings = call(
     "settings", OneUnit(), Setting(), "unit.read", "设置及来源 / Settings at a unit, each with its origin", True
 )
@@ -772,6 +807,7 @@ categories = call(
 )
 set_category = call("set_category", SetCategory(), Category(), "catalogue.change", "扩展类别 / Add a local category")
 rules = call("rules", ListRules(), Rule(), "catalogue.read", "派单目录 / The dispatch catalogue", True)
+catalogue = call("catalogue", Nothing(), Catalogue(), "catalogue.read", "目录版本 / Which version the catalogue has")
 set_rule = call("set_rule", SetRule(), Rule(), "catalogue.change", "设派单规则 / Set a rule of the catalogue")
 remove_rule = call(
     "remove_rule", RemoveRule(), Rule(), "catalogue.change", "删派单规则 / Remove a rule of the catalogue"
@@ -817,6 +853,10 @@ unit_founded = fact("unit_founded", UnitFounded(), "已新设 / A unit of the tr
 unit_changed = fact("unit_changed", UnitChanged(), "已变更 / A unit has another name, place, mark or end")
 units_merged = fact("units_merged", UnitsMerged(), "已合并 / Communities became one")
 unit_split = fact("unit_split", UnitSplit(), "已拆分 / A community was split")
+restructuring_planned = fact(
+    "restructuring_planned", RestructuringPlanned(), "已计划调整 / Communities are to become one, or two, on a day"
+)
+plan_dropped = fact("plan_dropped", PlanDropped(), "计划已放弃 / A planned merger or split will not be carried out")
 unit_settings_changed = fact("unit_settings_changed", UnitSettingsChanged(), "下级设置已改 / A unit's settings changed")
 department_set = fact("department_set", DepartmentSet(), "部门已设 / A department is called so")
 team_set = fact("team_set", TeamSet(), "科站队所已设 / A team is stationed in a street")
@@ -834,12 +874,26 @@ CONTRACT = Contract(
     SERVICE,
     "区与社区: the tree, departments, stations and specialists, the dispatch catalogue",
     (open_district, districts, change_settings, divisions, units, unit, unit_trace, found, change_unit, mark, close)
-    + (merge, split, settings, set_settings, departments, set_department, teams, set_team, seats, seat, seat_trace)
+    + (
+        merge,
+        split,
+        drop_plan,
+        settings,
+        set_settings,
+        departments,
+        set_department,
+        teams,
+        set_team,
+        seats,
+        seat,
+        seat_trace,
+    )
     + (appoint, end_term, hand_over, take_leave, end_leave, holder, publish_card, withdraw_card, station, gaps)
-    + (categories, set_category, rules, set_rule, remove_rule, clock, move_clock)
+    + (categories, set_category, rules, catalogue, set_rule, remove_rule, clock, move_clock)
     + (check_places, import_places, places_table, export_places, check_seats, import_seats, seats_table, export_seats)
     + (check_rules, import_rules, rules_table, export_rules),
-    (opened, settings_changed, unit_founded, unit_changed, units_merged, unit_split, unit_settings_changed)
+    (opened, settings_changed, unit_founded, unit_changed, units_merged, unit_split, restructuring_planned)
+    + (plan_dropped, unit_settings_changed)
     + (department_set, team_set, appointed, term_ended, leave_taken, leave_ended, card_published, card_withdrawn)
     + (category_set, rule_set, rule_removed),
 )

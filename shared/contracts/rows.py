@@ -157,6 +157,11 @@ class PersonRow(Order):
         **optional(),
     )  # fmt: skip
 
+    correct = column(
+        YesNo, title="更正", example="", hint="是:姓名、手机改为本行所写 / yes: name and phone become this row's",
+        load_default=False,
+    )  # fmt: skip
+
 
 class PlaceRow(Order):
     code = column(
@@ -185,8 +190,11 @@ class SeatRow(Order):
         own.anywhere, title="社区或楼编码", also=("社区", "楼"), example="110102009041", hint=A_UNIT, required=True
     )
     login = column(
-        a_text, 64, title="登录名", also=("人员编号",), example="zhangwei",
-        hint="或人员编号(UUID) / or the person's id", required=True,
+        a_text, 64, title="登录名", example="zhangwei", hint="与人员编号填其一 / this or the person's id", **optional()
+    )  # fmt: skip
+    person = column(
+        own.an_id, title="人员编号", example="", hint="登录名查得到时以登录名为准 / a login that is known comes first",
+        **optional(),
     )  # fmt: skip
     name = column(a_text, 40, title="姓名", example="张伟", **optional())
     phone = column(
@@ -222,6 +230,8 @@ class Kind:
     carry_out: Call
     progress: Call
     export: Call
+    # Whose logins these are, and the logins of whom: where rows name people and the service knows them by ids only.
+    naming: tuple[Call, Call] | None = None
 
     @property
     def titles(self) -> dict[str, str]:
@@ -245,9 +255,9 @@ class Kind:
         return None
 
 
-def kind(name: str, title: str, row: Order, service) -> Kind:
+def kind(name: str, title: str, row: Order, service, naming: tuple[Call, Call] | None = None) -> Kind:
     calls = (getattr(service, each) for each in (f"check_{name}", f"import_{name}", f"{name}_table", f"export_{name}"))
-    return Kind(name, title, row, *calls)
+    return Kind(name, title, row, *calls, naming)
 
 
 KINDS = {
@@ -255,7 +265,7 @@ KINDS = {
     for each in (
         kind("people", "人员", PersonRow(), identity),
         kind("places", "楼房", PlaceRow(), roster),
-        kind("seats", "专员", SeatRow(), roster),
+        kind("seats", "专员", SeatRow(), roster, (identity.ids_of, identity.logins_of)),
         kind("rules", "派单目录", RuleRow(), roster),
     )
 }

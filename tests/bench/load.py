@@ -12,26 +12,40 @@ KINDS = {
     "rpc": ("GET", "/v1/floor", 200),
     "floor": ("POST", "/v1/floor", 201),
     "blow": ("POST", "/v1/whistles", 201),
+    "blow3": ("POST", "/v1/whistles", 201),
 }
+PLACE = {"lon": 116.3441, "lat": 39.9312}
 
 
 def body_of(kind: str, size: int) -> str | None:
     if kind == "floor":
         return json.dumps({"id": str(uuid.uuid4()), "text": "x" * size})
-    if kind == "blow":
+    if kind == "report":
+        return json.dumps({"act": str(uuid.uuid4()), "place": PLACE})
+    if kind in ("blow", "blow3"):
+        departments = ["chengguan", "zhujian", "shichang"] if kind == "blow3" else ["chengguan"]
         return json.dumps(
             {"id": str(uuid.uuid4()), "kind": "综合执法", "category": "0101", "community": "110102009041",
-             "departments": ["chengguan"], "title": "六层阳台私搭乱建", "text": "阳台向外扩出一米多。",
-             "place": {"lon": 116.3441, "lat": 39.9312}}
+             "departments": departments, "title": "六层阳台私搭乱建", "text": "阳台向外扩出一米多。",
+             "place": PLACE}
         )  # fmt: skip
     return None
 
 
-def client(port: int, token: str, kind: str, size: int, until: float, took: list[float], wrong: list[int]) -> None:
+def next_of(kind: str, things: list[str]) -> tuple[str, str, int] | None:
+    """Give what is asked next: a fixed question, the next whistle to report in on, or the one address over again."""
+    if kind == "report":
+        return ("POST", f"/v1/whistles/{things.pop()}/reports", 201) if things else None
+    return KINDS.get(kind) or ("GET", things[0], 200)
+
+
+def client(
+    port: int, token: str, kind: str, size: int, until: float, took: list[float], wrong: list[int], things: list[str]
+) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    method, path, good = KINDS[kind]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    while time.perf_counter() < until:
+    while time.perf_counter() < until and (asked := next_of(kind, things)):
+        method, path, good = asked
         began = time.perf_counter()
         connection.request(method, path, body_of(kind, size), headers)
         answer = connection.getresponse()
@@ -43,17 +57,19 @@ def client(port: int, token: str, kind: str, size: int, until: float, took: list
 
 def main() -> None:
     port, token, kind, clients, seconds, size = sys.argv[1:]
+    things = json.load(sys.stdin)
     took: list[float] = []
     wrong: list[int] = []
-    until = time.perf_counter() + float(seconds)
-    args = (int(port), token, kind, int(size), until, took, wrong)
+    began = time.perf_counter()
+    args = (int(port), token, kind, int(size), began + float(seconds), took, wrong, things)
     threads = [threading.Thread(target=client, args=args) for _ in range(int(clients))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    spent = time.perf_counter() - began
     took.sort()
-    said = {"rate": len(took) / float(seconds), "p50": took[len(took) // 2], "p95": took[int(len(took) * 0.95)]}
+    said = {"rate": len(took) / spent, "p50": took[len(took) // 2], "p95": took[int(len(took) * 0.95)]}
     print(json.dumps(said | {"wrong": len(wrong), "statuses": sorted(set(wrong))}))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pymongo
 import pytest
+from bson import encode
 
 from deploy import database, topology
 from deploy.local import ROOT, Platform, memory
@@ -22,13 +23,17 @@ from tests.conftest import ready
 from tests.make import Client, eventually
 
 HOME = Path(os.environ.get("HUYING_TEST_HOME") or ROOT / "var" / "test") / "bench"
-ROUNDS, SECONDS, SIZE = 3, 6.0, 1500  # a whistle with its words is about as large
+ROUNDS, SECONDS = 3, 6.0
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def house():
+    yield from house_of(listeners=False)
+
+
+def house_of(listeners: bool):
     """A platform with the floor's service beside ours, and a gateway that serves both."""
     shutil.rmtree(HOME, ignore_errors=True)
     began = time.perf_counter()
@@ -61,14 +66,10 @@ def house():
         ),
     ]  # fmt: skip
     eventually(lambda: ready(f"http://127.0.0.1:{port}"), 30)
-    # No listeners: what figures do with a fact is their own rate. One gateway: the one that serves floor and house.
-    running.stop_one("figures")
+    # One gateway: the one that serves floor and house.
     running.stop_one("gateway")
-    api = topology.Management(settings.management())
-    for each in api.ask("GET", "queues", settings.vhost, "figures.facts", "bindings"):
-        if each["source"]:
-            binding = ("e", each["source"], "q", "figures.facts", each["properties_key"])
-            api.ask("DELETE", "bindings", settings.vhost, *binding)
+    if not listeners:
+        without_listeners(running)
     yield {"platform": running, "port": port, "first": first, "again": again, "idle": idle, "pids": started}
     for process in started:
         process.terminate()
@@ -77,18 +78,40 @@ def house():
     running.down()
 
 
-def load(house: dict, token: str, kind: str, clients: int) -> dict:
+def without_listeners(running: Platform) -> None:
+    """Have nobody hear what whistles tell: what others, and the whistle's own views, do with it is their own rate."""
+    settings = running.settings
+    api = topology.Management(settings.management())
+    for name, contract in CONTRACTS.items():
+        queue = f"{name}.facts"
+        for each in api.ask("GET", "queues", settings.vhost, queue, "bindings") if contract.hears else ():
+            if each["source"].startswith("whistle."):
+                api.ask("DELETE", "bindings", settings.vhost, "e", each["source"], "q", queue, each["properties_key"])
+    running.stop_one("figures")
+
+
+def size_of_a_whistle(house: dict) -> int:
+    """Give how long a text makes the floor's document as large as a whistle that was blown, with its words."""
+    kept = pymongo.MongoClient(database.admin_uri(house["platform"].settings))["huying_whistle"]
+    record = kept["whistles"].find_one({})
+    words = kept["whistles_words"].find_one({"_id": record["refs"][0]})
+    bare = {"_id": str(uuid.uuid4()), "text": "", "at": record["state"]["blown_at"]}
+    return len(encode(record)) + len(encode(words)) - len(encode(bare))
+
+
+def load(house: dict, token: str, kind: str, clients: int, things: list[str] = (), size: int = 0) -> dict:
     argv = [sys.executable, str(Path(__file__).with_name("load.py")), str(house["port"]), token, kind, str(clients)]
-    done = subprocess.run([*argv, str(SECONDS), str(SIZE)], capture_output=True, text=True, check=True)
+    given = {"input": json.dumps(list(things)), "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([*argv, str(SECONDS), str(size)], **given)
     return json.loads(done.stdout)
 
 
-def inserts(house: dict) -> float:
+def inserts(house: dict, size: int) -> float:
     """Give raw inserts a second, one client, no bus and no HTTP."""
     rows = pymongo.MongoClient(database.admin_uri(house["platform"].settings))["huying_floor"]["raw"]
     count, until = 0, time.perf_counter() + 3
     while time.perf_counter() < until:
-        rows.insert_one({"_id": str(uuid.uuid4()), "text": "x" * SIZE})
+        rows.insert_one({"_id": str(uuid.uuid4()), "text": "x" * size})
         count += 1
     return count / 3
 
@@ -98,11 +121,12 @@ def test_the_floor_and_us(house, record_property):
     token = Client(f"http://127.0.0.1:{house['port']}", "wmy").signed["token"]
     seen: dict[tuple[str, int], list[dict]] = {}
     load(house, token, "blow", 4)
+    size = size_of_a_whistle(house)
     for _ in range(ROUNDS):
         for clients in (1, 16):
             for kind in ("empty", "rpc", "floor", "blow"):
-                seen.setdefault((kind, clients), []).append(load(house, token, kind, clients))
-    lines = [f"raw insert: {inserts(house):.0f}/s"]
+                seen.setdefault((kind, clients), []).append(load(house, token, kind, clients, size=size))
+    lines = [f"raw insert of {size} bytes: {inserts(house, size):.0f}/s"]
     rates = {}
     for (kind, clients), each in seen.items():
         rates[kind, clients] = statistics.median(one["rate"] for one in each)

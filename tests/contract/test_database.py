@@ -31,7 +31,7 @@ METHODS = {
     "sort": "test_a_page_is_a_range_sorted_and_limited",
     "limit": "test_a_page_is_a_range_sorted_and_limited",
     "update_one": "test_one_guarded_write_holds_state_version_and_history",
-    "update_many": "test_many_are_struck_in_one_round_trip_where_the_guard_holds",
+    "update_many": "test_many_change_in_one_round_trip_where_the_guard_holds",
     "delete_one": "test_one_row_is_deleted",
     "delete_many": "test_all_rows_of_a_question_are_deleted_and_no_others",
     "create_index": "test_every_index_of_ours_is_accepted_and_may_be_made_again",
@@ -45,7 +45,7 @@ OPERATORS = {
     "$unset": "test_one_guarded_write_holds_state_version_and_history",
     "$inc": "test_a_fact_is_counted_once_however_often_it_comes",
     "$ne": "test_a_fact_is_counted_once_however_often_it_comes",
-    "$in": "test_many_are_struck_in_one_round_trip_where_the_guard_holds",
+    "$in": "test_many_change_in_one_round_trip_where_the_guard_holds",
     "$gte": "test_days_are_found_between_two_ends",
     "$lt": "test_days_are_found_between_two_ends",
     "$lte": "test_a_page_is_a_range_sorted_and_limited",
@@ -124,12 +124,12 @@ def test_a_login_belongs_to_one_person(rows):
 
 def test_one_guarded_write_holds_state_version_and_history(rows):
     rows.insert_one({"_id": "a", "version": 1, "history": [{"n": 1}], "claim": "x", "state": {"stage": "blown"}})
-    change = {"$set": {"version": 3, "state": {"stage": "attended"}}, "$unset": {"claim": ""}}
+    change = {"$set": {"version": 3, "state": {"stage": "answered"}}, "$unset": {"claim": ""}}
     change["$push"] = {"history": {"$each": [{"n": 2}, {"n": 3}]}}
     done = rows.update_one({"_id": "a", "version": 1}, change)
     assert (done.matched_count, done.modified_count) == (1, 1)
     assert rows.find_one({"_id": "a"}) == {
-        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "attended"},
+        "_id": "a", "version": 3, "history": [{"n": 1}, {"n": 2}, {"n": 3}], "state": {"stage": "answered"},
     }  # fmt: skip
 
 
@@ -195,16 +195,27 @@ def test_one_fact_told_by_many_at_once_is_counted_once(rows):
     assert (row["count"], len(row["heard"])) == (1, 1)
 
 
-def test_many_are_struck_in_one_round_trip_where_the_guard_holds(rows):
-    rows.insert_one({"_id": "told", "version": 2, "told": 0, "untold_since": NOW, "claim": "c"})
-    rows.insert_one({"_id": "moved on", "version": 3, "told": 0, "untold_since": NOW})
-    rows.insert_one({"_id": "a gap before", "version": 2, "told": -1, "untold_since": NOW})
-    rows.insert_one({"_id": "not asked", "version": 2, "told": 0, "untold_since": NOW})
-    asked = {"_id": {"$in": ["told", "moved on", "a gap before"]}, "version": 2, "told": {"$gte": 0}}
-    done = rows.update_many(asked, {"$set": {"told": 2}, "$unset": {"untold_since": "", "claim": ""}})
+def test_many_change_in_one_round_trip_where_the_guard_holds(rows):
+    rows.insert_one({"_id": "due", "version": 2, "told": 0, "since": NOW, "claim": "c"})
+    rows.insert_one({"_id": "moved on", "version": 3, "told": 0, "since": NOW})
+    rows.insert_one({"_id": "too early", "version": 2, "told": -1, "since": NOW})
+    rows.insert_one({"_id": "not asked", "version": 2, "told": 0, "since": NOW})
+    asked = {"_id": {"$in": ["due", "moved on", "too early"]}, "version": 2, "told": {"$gte": 0}}
+    done = rows.update_many(asked, {"$set": {"told": 2}, "$unset": {"since": "", "claim": ""}})
     assert done.matched_count == 1
-    assert rows.find_one({"_id": "told"}) == {"_id": "told", "version": 2, "told": 2}
-    assert all("untold_since" in rows.find_one({"_id": each}) for each in ("moved on", "a gap before", "not asked"))
+    assert rows.find_one({"_id": "due"}) == {"_id": "due", "version": 2, "told": 2}
+    assert all("since" in rows.find_one({"_id": each}) for each in ("moved on", "too early", "not asked"))
+
+
+def test_many_are_struck_in_one_round_trip_and_again(rows):
+    rows.create_index([("untold_since", ASCENDING)], sparse=True)
+    rows.insert_many([{"_id": n, "untold_since": NOW} for n in range(40)] + [{"_id": "words", "said": {}}])
+    told = list(range(0, 50, 2))
+    assert rows.delete_many({"_id": {"$in": told}}).deleted_count == 20
+    assert rows.delete_many({"_id": {"$in": told}}).deleted_count == 0
+    late = {"untold_since": {"$lt": NOW + timedelta(seconds=1)}}
+    assert sorted(row["_id"] for row in rows.find(late, {"_id": 1})) == list(range(1, 40, 2))
+    assert rows.find_one({"_id": "words"})
 
 
 def test_of_two_claimers_each_row_is_ones_alone(rows):
@@ -370,6 +381,20 @@ def test_days_are_found_between_two_ends(rows):
     assert [row["count"] for row in rows.find(one, batch_size=64)] == [3]
 
 
+def test_moments_between_two_ends_are_found_newest_first(rows):
+    rows.create_index([("district", ASCENDING), ("state.department", ASCENDING), ("state.rated_at", DESCENDING)])
+    for n in range(10):
+        for department in ("chengguan", "zhujian"):
+            state = {"department": department, "rated_at": NOW + timedelta(hours=n)}
+            rows.insert_one({"id": f"{n}", "district": "110102", "state": state})
+    span = {"$gte": NOW + timedelta(hours=2), "$lt": NOW + timedelta(hours=6)}
+    asked = {"district": "110102", "state.department": "chengguan", "state.rated_at": span}
+    order = [("state.rated_at", DESCENDING), ("id", ASCENDING)]
+    assert [row["id"] for row in rows.find(asked).sort(order).limit(3)] == ["5", "4", "3"]
+    asked["state.rated_at"] = {"$gte": span["$gte"], "$lte": NOW + timedelta(hours=3)}
+    assert [row["id"] for row in rows.find(asked).sort(order).limit(3)] == ["3", "2"]
+
+
 def test_revocations_are_found_from_a_moment_on(rows):
     rows.create_index([("state.before", ASCENDING)])
     for n in range(1, 6):
@@ -398,6 +423,49 @@ def test_a_number_is_compared_as_a_number(rows):
     rows.insert_one({"_id": "110102", "version": 9})
     assert rows.update_one({"_id": "110102", "version": {"$lt": 9}}, {"$set": {"version": 9}}).matched_count == 0
     assert rows.update_one({"_id": "110102", "version": {"$lt": 10}}, {"$set": {"version": 10}}).matched_count == 1
+
+
+def test_a_row_of_a_tally_and_its_sums_change_together_and_only_from_what_was_read(rows):
+    rows.insert_one({"_id": "street/0", "rows": {}})
+    add = {"$set": {"rows.w": {"version": 3, "said": "blown"}}, "$inc": {"whistles.c.blown": 1, "people.p-1.called": 1}}
+    assert [rows.update_one({"_id": "street/0", "rows.w": None}, add).matched_count for _ in "12"] == [1, 0]
+    go = {"$unset": {"rows.w": ""}, "$inc": {"whistles.c.blown": -1, "people.p-1.called": -1}}
+    assert rows.update_one({"_id": "street/0", "rows.w.version": 2}, go).matched_count == 0
+    assert rows.find_one({"_id": "street/0"}, {"rows.w": 1}) == {
+        "_id": "street/0", "rows": {"w": {"version": 3, "said": "blown"}},
+    }  # fmt: skip
+    assert rows.find_one({"_id": "street/0"}, {"people.p-1": 1})["people"] == {"p-1": {"called": 1}}
+    assert [rows.update_one({"_id": "street/0", "rows.w.version": 3}, go).matched_count for _ in "12"] == [1, 0]
+    assert rows.find_one({"_id": "street/0"}) == {
+        "_id": "street/0", "rows": {}, "whistles": {"c": {"blown": 0}}, "people": {"p-1": {"called": 0}},
+    }  # fmt: skip
+
+
+def test_what_is_due_is_walked_page_by_page_and_what_is_never_due_comes_last(rows):
+    rows.create_index([("district", ASCENDING), ("person", ASCENDING), ("turn", ASCENDING)])
+    turns = [f"2026-11-{day:02}T02:20:13.456Z~{day}" for day in range(1, 20)] + ["~8", "~9"]
+    for n, turn in enumerate(reversed(turns)):
+        rows.insert_one({"_id": n, "district": "110102", "person": "ma", "turn": turn})
+        rows.insert_one({"_id": -n - 1, "district": "110102", "person": "li", "turn": turn})
+    found, after = [], ""
+    while page := list(
+        rows.find({"district": "110102", "person": "ma", "turn": {"$gt": after}}, batch_size=8).sort("turn", 1).limit(8)
+    ):
+        found += [row["turn"] for row in page]
+        after = found[-1]
+    assert found == turns
+    early = {"district": "110102", "person": "ma", "turn": {"$gt": "", "$lt": "2026-11-03T02:20:13.456Z"}}
+    assert sorted(row["turn"] for row in rows.find(early)) == turns[:2]
+
+
+def test_what_is_near_is_found_by_any_of_its_places(rows):
+    rows.create_index([("district", ASCENDING), ("category", ASCENDING), ("where", ASCENDING)])
+    rows.insert_one({"_id": 1, "district": "110102", "category": "0101", "where": ["23268,7986", "110102009041"]})
+    rows.insert_one({"_id": 2, "district": "110102", "category": "0101", "where": ["110102009041.01"]})
+    rows.insert_one({"_id": 3, "district": "110102", "category": "0102", "where": ["23268,7986"]})
+    rows.insert_one({"_id": 4, "district": "110107", "category": "0101", "where": ["23268,7986"]})
+    asked = {"district": "110102", "category": "0101", "where": {"$in": ["23267,7986", "23268,7986", "110102009041"]}}
+    assert [row["_id"] for row in rows.find(asked)] == [1]  # once, though two of its places are asked for
 
 
 # -- what stands around -----------------------------------------------------------------------------------------------

@@ -215,9 +215,13 @@ def test_asyncapi_has_every_fact_and_every_call_that_a_plug_in_may_make(document
 def test_a_fact_on_the_bus_fits_the_printed_message(documents):
     document = documents["asyncapi.json"]
     schema = {"$ref": "#/components/messages/whistle.settled/payload", "components": document["components"]}
-    data = {"settlement": EXAMPLE_ID, "community": "110102009041"}
+    data = {"act": EXAMPLE_ID, "order": "0" * 16, "community": "110102009041", "result": "solved"}
     jsonschema.Draft7Validator(schema).validate(a_fact("settled", data=data))
-    for wrong in (a_fact("reported", data=data), a_fact("settled", data={}), a_fact("settled", source="/desk")):
+    undone = {"result": "nobody knows"}
+    for wrong in (
+        *(a_fact("reported", data=data), a_fact("settled", data={}), a_fact("settled", data=data | undone)),
+        a_fact("settled", data=data, source="/desk"),
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.Draft7Validator(schema).validate(wrong)
 

@@ -102,7 +102,7 @@ def depth(platform, queue: str) -> int:
         return connection.channel().queue_declare(queue, passive=True).method.message_count
 
 
-def parked(platform, services=("identity", "whistle", "figures")) -> dict[str, int]:
+def parked(platform, services=("identity", "whistle", "evaluation", "figures")) -> dict[str, int]:
     """Count what is parked, of each service that hears anything: ``{service: count}`` without zeros."""
     found = {service: depth(platform, f"{service}.parked") for service in services}
     return {service: count for service, count in found.items() if count}

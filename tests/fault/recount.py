@@ -19,7 +19,8 @@ PASSWORD = "huying-demo"
 READERS = {"110102": "xc-look", "110107": "sjs-admin"}
 SHANGHAI = timezone(timedelta(hours=8))
 COUNTED = ("blown", "reported", "settled")
-VERBS = {"whistles": "blown", "reports": "reported", "settlements": "settled"}
+VERBS = {"whistles": "blown", "reports": "reported", "answers": "fed_back"}
+VERBS |= {"confirmations": "confirmed", "settlements": "settled"}
 
 
 def day_of(moment: str) -> str:
@@ -102,6 +103,8 @@ class Promised:
         found = defaultdict(set)
         for id, lines in self.kept.items():
             for fact, line in lines.items():
+                if fact not in COUNTED:
+                    continue
                 found[self.district(id), day_of(moment(fact, line)), fact].add(id)
         return found
 
@@ -110,7 +113,7 @@ def moment(fact: str, line: dict) -> str:
     """Find in an answer when this was done."""
     answer = line["answer"]
     if fact == "reported":
-        return next(each["at"] for each in answer["reports"] if each["report"] == line["order"]["report"])
+        return next(each["at"] for each in answer["reports"] if each["act"] == line["order"]["act"])
     return answer["blown_at" if fact == "blown" else "settled_at"]
 
 
@@ -168,7 +171,7 @@ def recount(readers: dict[str, Reader], promised: Promised) -> dict:
                 wrong.append(f"{id}: its history is not whole: {trace['broken']}")
             hashes.update(step["hash"] for step in trace["steps"])
             counts = Counter(step["fact"] for step in trace["steps"])
-            for fact in (*COUNTED, "called"):
+            for fact in (*VERBS.values(), "called"):
                 verb = "blown" if fact == "called" else fact
                 least, most = verb in promised.kept[id], verb in promised.asked[id]
                 if counts[fact] > most:
@@ -183,10 +186,9 @@ def recount(readers: dict[str, Reader], promised: Promised) -> dict:
                         (district, day_of(step["at"])),
                         step["fact"],
                     )
-                own = {"reported": "report", "settled": "settlement"}.get(step["fact"])
                 asked = promised.asked[id].get(step["fact"])
-                if own and asked and step["data"][own] != asked["order"][own]:
-                    wrong.append(f"{id}: another {own} than was asked")
+                if asked and step["fact"] != "blown" and step["data"]["act"] != asked["order"]["act"]:
+                    wrong.append(f"{id}: {step['fact']} by another act than was asked")
     wrong += [f"a hash stands in two histories: {hash}" for hash, count in hashes.items() if count > 1]
     wrong += heard_once(readers, promised, told)
     return {
@@ -202,7 +204,11 @@ def is_there(whistle: dict | None, fact: str, line: dict) -> bool:
         return False
     order = line["order"]
     if fact == "reported":
-        return order["report"] in [each["report"] for each in whistle["reports"]]
+        return order["act"] in [each["act"] for each in whistle["reports"]]
+    if fact == "fed_back":
+        return order["text"] in [(each["answer"] or {}).get("words", {}).get("text") for each in whistle["summonses"]]
+    if fact == "confirmed":
+        return order["act"] in [each["act"] for each in whistle["confirmations"] if each["solved"]]
     if fact == "settled":
         return whistle["stage"] == "settled" and whistle["settlement"]["note"] == order["note"]
     told = {name: order[name] for name in ("kind", "category", "community", "place")}

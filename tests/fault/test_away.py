@@ -10,6 +10,7 @@ import psutil
 import pytest
 import requests
 
+from deploy.settings import SERVICES
 from tests.fault.harm import CATCH_UP, MARGIN, PATIENCE, Writers, depth, is_well, parked, recount, tree
 from tests.make import Client, a_blow, eventually
 
@@ -113,7 +114,7 @@ def while_the_broker_is(platform, tmp_path, asking, away, seconds: float) -> Non
             each_is_told_in_time(asked_meanwhile(asking, seconds))
             if away is stopped or seconds == LONG:
                 assert readiness(platform.url) == 503
-                assert all(not platform.is_ready(name) for name in ("identity", "roster", "whistle", "figures"))
+                assert all(not platform.is_ready(name) for name in SERVICES)
         all_catches_up(platform, tmp_path / "book", writers, time.time())
 
 
@@ -121,7 +122,7 @@ def while_the_database_is(platform, tmp_path, asking, away, seconds: float) -> N
     with writes_before(platform, tmp_path / "book", 20) as writers:
         with away(platform, "database"):
             each_is_told_in_time(asked_meanwhile(asking, seconds))
-            assert all(not platform.is_ready(name) for name in ("identity", "roster", "whistle", "figures"))
+            assert all(not platform.is_ready(name) for name in SERVICES)
         all_catches_up(platform, tmp_path / "book", writers, time.time())
 
 

@@ -50,6 +50,7 @@ def test_a_table_goes_on_where_the_roster_was_killed(platform, sign_in):
 def roster_untold(platform) -> list[str]:
     """Give the keys of the units of which something is saved and not struck from the untold."""
     client: pymongo.MongoClient = pymongo.MongoClient(service_uri(platform.settings, "roster"), tz_aware=True)
-    found = [row["_id"] for row in client["huying_roster"].units.find({"untold_since": {"$gt": LONG_AGO}}, {"_id": 1})]
+    notes = client["huying_roster"].units_words.find({"untold_since": {"$gt": LONG_AGO}}, {"record": 1})
+    found = [note["record"] for note in notes]
     client.close()
     return found

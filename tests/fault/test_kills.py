@@ -81,7 +81,7 @@ def test_a_recount_finds_what_was_promised_and_is_not_there(platform, tmp_path):
     assert judged(lost | {"status": "asked"}, lost)["lost"] == 1
     changed = kept | {"order": kept["order"] | {"title": "另一个标题"}}
     assert judged(changed)["lost"] == 1
-    settled = kept | {"path": f"/v1/whistles/{kept['id']}/settlements", "order": {"settlement": never, "note": ""}}
+    settled = kept | {"path": f"/v1/whistles/{kept['id']}/settlements", "order": {"act": never, "note": ""}}
     at = {"answer": kept["answer"] | {"settled_at": kept["answer"]["blown_at"]}}
     found = judged(settled | {"status": "asked"}, settled | at)
     assert not found["ok"] and found["lost"] + found["wrong"] >= 1

@@ -1,5 +1,7 @@
 """A district says who handles what; the whistle service hears of it and names who answers, over HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pymongo
 import pytest
 
@@ -8,7 +10,7 @@ from deploy.verify import verify
 from services.whistle.store import Answering
 from shared.caller import Caller
 from shared.running import clock
-from tests.make import WANMINGYUAN, Client, a_blow, a_fact, eventually, fresh
+from tests.make import WANMINGYUAN, Client, a_blow, a_fact, eventually, fresh, solved
 
 STREET, MERGED, OTHER = "110102009000", "110102009042", "110102009043"
 WITHIN = 8  # seconds: a fact is heard, and what is remembered for two seconds is asked for again
@@ -92,6 +94,42 @@ def test_the_same_rule_twice_is_one_and_another_under_its_id_is_refused(admin):
     assert stale.status_code == 409
 
 
+def test_each_change_makes_the_next_version_of_the_catalogue_and_each_version_can_be_read(admin, wmy):
+    def version() -> int:
+        return wmy.get("/v1/catalogue").json()["version"]
+
+    def rules(**asked) -> dict:
+        page = wmy.get("/v1/rules", params={"category": "0302", "limit": 1000, **asked})
+        assert page.status_code == 200, page.text
+        return {rule["unit"]: (rule["lead"], rule["version"], rule["catalogue"]) for rule in page.json()["items"]}
+
+    first = version()
+    order = a_rule(category="0302")
+    assert [admin.post("/v1/rules", order).json()["catalogue"] for _ in range(2)] == [first + 1] * 2
+    assert admin.post("/v1/rules", a_rule(category="0302", lead="moon")).status_code == 422
+    assert version() == first + 1, "what was refused, or was there already, changed nothing"
+    admin.post("/v1/rules", a_rule(category="0302", unit="110102", lead="shuiwu"))
+    admin.post("/v1/rules", a_rule(category="0302", lead="xiaofang"))
+    admin.post("/v1/rules/removals", {"category": "0302", "unit": "110102", "change": fresh()})
+    assert version() == first + 4 and wmy.get("/v1/catalogue").json()["scheme"] == "GB/T 30428.2-2013"
+    assert rules() == rules(as_of=first + 4) == {STREET: ("xiaofang", 2, first + 3)}
+    assert rules(as_of=first) == {}
+    assert rules(as_of=first + 1) == {STREET: ("chengguan", 1, first + 1)}
+    was = {STREET: ("chengguan", 1, first + 1), "110102": ("shuiwu", 1, first + 2)}
+    assert rules(as_of=first + 2) == was
+    assert rules(as_of=first + 3) == was | {STREET: ("xiaofang", 2, first + 3)}
+    late = wmy.get("/v1/rules", params={"as_of": first + 5})
+    assert late.status_code == 422 and str(first + 4) in late.json()["detail"]
+
+
+def test_rules_that_are_set_at_one_moment_are_of_versions_one_after_the_other(admin):
+    first = admin.get("/v1/catalogue").json()["version"]
+    units = [f"1101020{n:02}000" for n in (1, 3, 7, 9, 10, 11)]
+    with ThreadPoolExecutor(6) as many:
+        made = list(many.map(lambda unit: admin.post("/v1/rules", a_rule(category="0305", unit=unit)), units))
+    assert sorted(each.json()["catalogue"] for each in made) == list(range(first + 1, first + 7))
+
+
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
@@ -137,8 +175,7 @@ def test_what_is_not_there_is_named_in_plain_words(wmy, category, unit):
 
 def test_a_merged_communitys_whistles_are_its_successors(street, wmy, chengguan, view):
     ours, done = street.blow(community=MERGED), street.blow(community=MERGED, departments=["shichang"])
-    path = f"/v1/whistles/{ours['id']}"
-    assert wmy.post(f"{path}/settlements", {"settlement": fresh(), "note": "好"}).status_code == 403
+    assert wmy.act("escalations", ours["id"], {"note": "协调未果"}).status_code == 403
     unit = {"code": WANMINGYUAN, "level": "community", "name": "万明园社区", "parent": STREET, "into": None}
     merged = {"into": WANMINGYUAN, "communities": [MERGED], "since": "2026-01-01"}
     view.units_merged(a_fact("units_merged", WANMINGYUAN, unit=unit, **merged))
@@ -148,21 +185,22 @@ def test_a_merged_communitys_whistles_are_its_successors(street, wmy, chengguan,
         return {row["id"] for row in rows}
 
     eventually(lambda: {ours["id"], done["id"]} <= ids("/v1/whistles"), WITHIN)
-    assert ours["id"] in ids("/v1/open-whistles", department="chengguan")
+    eventually(lambda: ours["id"] in ids("/v1/open-whistles", department="chengguan"))
     assert done["id"] not in ids("/v1/open-whistles", department="chengguan")
     # What was known of the community a moment ago is remembered for two seconds.
     refused = eventually(lambda: street.post("/v1/whistles", a_blow(community=MERGED)).json().get("fields"))
     assert refused == {"community": [WANMINGYUAN]}
-    assert chengguan.post(f"{path}/reports", {"report": fresh()}).status_code == 201
-    assert wmy.post(f"{path}/settlements", {"settlement": fresh(), "note": "好"}).status_code == 201
-    assert ours["id"] not in ids("/v1/open-whistles", department="chengguan")
+    solved(ours["id"], wmy, chengguan)
+    assert wmy.settle(ours["id"]).status_code == 201
+    eventually(lambda: ours["id"] not in ids("/v1/open-whistles", department="chengguan"))
 
 
 def test_open_work_comes_in_pages(street, wmy):
     made = [street.blow(community=OTHER, departments=["shuiwu"])["id"] for _ in range(5)]
-    found, after = [], ""
+    here, found, after = {"department": "shuiwu", "community": OTHER}, [], ""
+    eventually(lambda: len(wmy.get("/v1/open-whistles", params=here).json()["items"]) == len(made))
     while after is not None:
-        asked = {"department": "shuiwu", "community": OTHER, "limit": 2} | ({"after": after} if after else {})
+        asked = here | {"limit": 2} | ({"after": after} if after else {})
         page = wmy.get("/v1/open-whistles", params=asked).json()
         found, after = found + [row["id"] for row in page["items"]], page["next"]
     assert found == made, "the oldest first"

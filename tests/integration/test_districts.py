@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.make import Client, a_blow, eventually, fresh
+from tests.make import Client, a_blow, eventually, fresh, solved
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def play(url: str, operator: Client, district: str) -> dict:
     order = a_blow(community=community, departments=["shuiwu"])
     # The whistle service hears of the new district on its own feet.
     answer = eventually(lambda: (made := head.post("/v1/whistles", order)).status_code == 201 and made, 10)
-    path = f"/v1/whistles/{answer.json()['id']}"
-    assert water.post(f"{path}/reports", {"report": fresh()}).status_code == 201
-    done = head.post(f"{path}/settlements", {"settlement": fresh(), "note": "好"})
+    id = answer.json()["id"]
+    solved(id, head, water)
+    done = head.settle(id)
     assert done.status_code == 201
-    assert head.get(f"{path}/history").json()["whole"]
+    assert head.get(f"/v1/whistles/{id}/history").json()["whole"]
     sums = eventually(lambda: {row["fact"] for row in head.get("/v1/figures").json()["items"]} >= {"settled"}, 10)
     assert sums
     return done.json()
@@ -159,7 +159,8 @@ def test_a_blow_sent_again_after_its_department_was_taken_out_finds_what_it_made
     order = {"change": fresh(), "settings": {"departments": ["chengguan", "zongzhi"]}}
     admin.post("/v1/districts/current/settings", order)
     blow = a_blow(community=community, departments=["zongzhi"])
-    first = eventually(lambda: (made := head.post("/v1/whistles", blow)).status_code == 201 and made, 5)
+    eventually(lambda: head.post("/v1/whistles", blow).status_code == 201, 5)
+    first = head.at_rest(blow["id"])
     admin.post("/v1/districts/current/settings", {"change": fresh(), "settings": {"departments": ["chengguan"]}})
     other = blow | {"id": fresh()}
     eventually(lambda: head.post("/v1/whistles", other | {"id": fresh()}).status_code == 422, 5)

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.make import Client, bearing, eventually, fresh
+from tests.make_people import admitted
 from tests.provider import Provider
 
 REDIRECT = "http://127.0.0.1/oidc"
@@ -37,17 +38,6 @@ def strict(platform, provider, admin):
 @pytest.fixture(scope="module")
 def admin(sign_in) -> Client:
     return sign_in("xc-admin")
-
-
-def admitted(admin: Client, **changes) -> dict:
-    id = fresh()
-    order = {
-        "id": id, "district": "110102", "login": f"t-{id[:13]}", "name": "周晓梅", "password": f"口令{id}",
-        "roles": ["secretary"], "unit": "110102009041", **changes,
-    }  # fmt: skip
-    answer = admin.post("/v1/people", order)
-    assert answer.status_code == 201, answer.text
-    return order
 
 
 def sign_in_with(url: str, order: dict, **more):
@@ -80,10 +70,10 @@ def test_where_no_provider_is_configured_there_is_no_second_door(url):
 
 def test_a_lock_out_tells_nobody_which_accounts_there_are(url, admin):
     order = admitted(admin)
-    answers, seconds = {}, {}
-    for name, login in {"ours": order["login"], "nobody's": f"n-{fresh()}"}.items():
-        answers[name], seconds[name] = [], []
-        for _ in range(9):
+    logins = {"ours": order["login"], "nobody's": f"n-{fresh()}"}
+    answers, seconds = {name: [] for name in logins}, {name: [] for name in logins}
+    for _ in range(9):
+        for name, login in logins.items():  # in turns, so that what else the machine does falls on both
             began = time.perf_counter()
             answers[name].append(what(sign_in_with(url, {"login": login, "password": "wrong-password"})))
             seconds[name].append(time.perf_counter() - began)
@@ -106,7 +96,7 @@ def test_another_way_of_writing_a_login_gives_no_more_tries(url, admin):
         """Try in five ways and then well; nothing where that took longer than the second that the sixth waits."""
         order = admitted(admin)
         login = order["login"]
-        for way in (login, login.upper(), f" {login}", login.replace("-", "\uff0d"), login.replace("t", "\uff54")):
+        for way in (login, login.upper(), f" {login}", login.replace("-", "\uff0d"), login.replace("p", "\uff50")):
             began = time.monotonic()
             sign_in_with(url, {"login": way, "password": "wrong-password"})
         status = sign_in_with(url, order).status_code
@@ -206,6 +196,60 @@ def test_whoever_is_linked_comes_in_by_the_provider(strict, provider, admin):
     assert come_back(strict, provider, sub)[0].status_code == 401
 
 
+def linked(admin: Client, **changes) -> tuple[dict, str]:
+    """Let somebody in who also comes by the provider; gives the order and the provider's name for them."""
+    order, sub = admitted(admin, **changes), f"sub-{fresh()}"
+    assert admin.post(f"/v1/people/{order['id']}/external", {"external": sub}).status_code == 201
+    return order, sub
+
+
+def test_who_has_a_second_factor_is_asked_for_it_at_the_second_door_too(strict, provider, admin):
+    order, sub = linked(admin)
+    key, codes = enrolled(Client(strict, order["login"], order["password"]))
+    answer, back = come_back(strict, provider, sub)
+    assert answer.status_code == 401 and list(answer.json()["fields"]) == ["totp"], answer.text
+    provider.lies = {"amr": ["pwd", "otp"]}
+    try:
+        assert come_back(strict, provider, sub)[0].status_code == 401, "nobody said that its word is taken"
+    finally:
+        provider.lies = {}
+
+    def prove(code: str) -> int:
+        return Client(strict).post("/v1/sessions/oidc/returns", back | {"totp": code}).status_code
+
+    assert prove("000000") == 401
+    assert prove(pyotp.TOTP(key).at(time.time() + 30)) == 201
+    assert prove(codes[0]) == 401, "and then this journey is over"
+    # Whoever guesses codes there waits as at the first door, and the first door waits with them.
+    _, back = come_back(strict, provider, sub)
+    assert [prove("000000") for _ in range(6)] == [401] * 6
+    assert prove(codes[0]) == 401
+    assert sign_in_with(strict, order, code=codes[0]).status_code == 401
+    eventually(lambda: prove(codes[0]) == 201, 20, every=0.5)
+
+
+def test_where_the_providers_word_is_taken_no_code_of_ours_is_asked_for(platform, strict, provider, admin):
+    order, sub = linked(admin, roles=["district"], unit="110102")
+    kept = dict(platform.settings.data["of_identity"])
+    platform.settings.data["of_identity"] = kept | {"OIDC_SECOND_FACTORS": "mfa otp"}
+    platform.settings.save()
+    platform.restart("identity")
+    try:
+        session = come_back(strict, provider, sub)[0].json()
+        assert session["first"] == ["totp"], "the provider said nothing of a second factor"
+        provider.lies = {"amr": ["pwd", "otp"]}
+        session = come_back(strict, provider, sub)[0].json()
+        assert session["first"] == []
+        renewed = Client(strict).post("/v1/sessions/renewals", {"renewal": session["renewal"]}).json()
+        assert renewed["first"] == [] and bearing(strict, renewed).get("/v1/access").status_code == 200
+        assert sign_in_with(strict, order).json()["first"] == ["totp"], "at the first door as ever"
+    finally:
+        provider.lies = {}
+        platform.settings.data["of_identity"] = kept
+        platform.settings.save()
+        platform.restart("identity")
+
+
 def test_an_id_token_that_does_not_hold_lets_nobody_in(strict, provider, admin):
     order, sub = admitted(admin), f"sub-{fresh()}"
     assert admin.post(f"/v1/people/{order['id']}/external", {"external": sub}).status_code == 201
@@ -224,3 +268,34 @@ def test_an_id_token_that_does_not_hold_lets_nobody_in(strict, provider, admin):
     finally:
         provider.lies, provider.signs_with = {}, provider.key
     assert come_back(strict, provider, sub)[0].status_code == 201
+
+
+def test_a_second_factor_outlives_the_key_that_signs_tokens(platform, url, admin):
+    """Its secret is another one; where even that was lost, whoever signs in is told so, and an administrator helps."""
+    order = admitted(admin)
+    key, codes = enrolled(Client(url, order["login"], order["password"]))
+    private, public = platform.settings.keys()
+    kept, secret = (private.read_bytes(), public.read_bytes()), platform.settings.data["secrets"]["identity.sealing"]
+    try:
+        private.unlink(), public.unlink()
+        platform.settings.keys()
+        platform.restart("identity")
+        platform.restart("gateway")
+        eventually(lambda: sign_in_with(url, order, code=codes[0]).status_code == 201, 20, every=1)
+    finally:
+        private.write_bytes(kept[0]), public.write_bytes(kept[1])
+    platform.settings.data["secrets"]["identity.sealing"] = "another-secret-of-this-test"
+    platform.settings.save()
+    try:
+        platform.restart("identity")
+        platform.restart("gateway")
+        (answer,) = eventually(lambda: (said := sign_in_with(url, order, code=codes[1])).status_code != 503 and [said])
+        assert answer.status_code == 409 and "管理员" in answer.json()["detail"], answer.text
+        assert sign_in_with(url, order | {"password": "wrong-password"}, code=codes[1]).status_code == 401
+        assert admin.delete(f"/v1/people/{order['id']}/totp").status_code == 200
+        assert sign_in_with(url, order).status_code == 201
+    finally:
+        platform.settings.data["secrets"]["identity.sealing"] = secret
+        platform.settings.save()
+        platform.restart("identity")
+        eventually(lambda: Client(url).get("/readyz").ok, 20)

@@ -17,9 +17,11 @@ from schemathesis import checks as general
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi import checks as openapi
 
+from gateway.api.evaluation import INDICATORS
 from shared.contracts.permissions import ROLES
 from shared.contracts.rows import person_of
-from tests.make import Client, a_blow, eventually, fresh
+from tests.make import Client, a_blow, eventually, fresh, solved
+from tests.make_acts import good_acts, led_to
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
 DISTRICT = "110109"
@@ -53,7 +55,7 @@ class Stage:
             self.clients[role] = self.admit(role)[0]
         secretary = self.clients["secretary"]
         eventually(lambda: secretary.post("/v1/whistles", self.blow()).status_code == 201)
-        self.blown, self.attended, self.settled = self.whistle(0), self.whistle(1), self.whistle(2)
+        self.blown, self.reported, self.settled = self.whistle(0), self.whistle(1), self.whistle(2)
         self.victim = self.admit("observer")[1]
         self.photo = self.upload().json()["digest"]
 
@@ -82,10 +84,11 @@ class Stage:
         """Blow a whistle and take it some steps on; gives its id."""
         secretary, id = self.clients["secretary"], fresh()
         assert secretary.post("/v1/whistles", self.blow(id=id)).status_code == 201
-        if steps > 0:
-            assert self.clients["specialist"].post(f"/v1/whistles/{id}/reports", {"report": fresh()}).ok
+        if steps == 1:
+            assert self.clients["specialist"].report(id).ok
         if steps > 1:
-            assert secretary.post(f"/v1/whistles/{id}/settlements", {"settlement": fresh()}).ok
+            solved(id, secretary, self.clients["specialist"])
+            assert secretary.settle(id).ok
         return id
 
     def upload(self):
@@ -117,7 +120,7 @@ def paths_of(stage: Stage, name: str):
         return [{"id": stage.victim}]
     if name == "photos.show":
         return [{"digest": stage.photo}]
-    return [{"id": id} for id in (stage.blown, stage.attended, stage.settled)]
+    return [{"id": id} for id in (stage.blown, stage.reported, stage.settled)]
 
 
 def cases(stage: Stage, role: str, name: str, operation):
@@ -288,6 +291,8 @@ def roster_orders(stage: Stage) -> dict:
         "roster.station": get(f"/v1/stations/{here}"),
         "roster.sheet": get(f"/v1/stations/{here}/sheet"),
         "roster.gaps": get("/v1/gaps", limit=3),
+        "roster.handover": get(f"/v1/seats/{seat}/sheet"),
+        "roster.drop_plan": planned(admin, other, free),
         "roster.hand_over": post(
             f"/v1/seats/{seat}/handovers", term=fresh(), person=next_one, since="2031-06-01", **change()
         ),
@@ -300,14 +305,25 @@ def roster_orders(stage: Stage) -> dict:
         "roster.set_category": post("/v1/categories", code="010101", name="阳台外扩", **change()),
         "roster.set_rule": post("/v1/rules", lead="chengguan", **rule, **change()),
         "roster.rules": get("/v1/rules"),
+        "roster.catalogue": get("/v1/catalogue"),
         "whistle.responsible": lambda: eventually(
             lambda: (made := admin.get("/v1/responsible", params=rule)).status_code == 200 and made, 10
         ),
-        "whistle.open_work": get("/v1/open-whistles", department="chengguan", community=here),
         "roster.remove_rule": post("/v1/rules/removals", **rule, **change()),
         "roster.merge": post(f"/v1/units/{other}/mergers", communities=[free], since="2020-01-01", **change()),
         "roster.close": lambda: eventually(lambda: closed(admin, f"{here}.09", here, since), 10),
     }  # fmt: skip
+
+
+def planned(admin: Client, code: str, community: str):
+    """Give what plans a merger and gives it up."""
+
+    def act():
+        order = {"change": fresh(), "communities": [community], "since": "2099-01-01"}
+        assert admin.post(f"/v1/units/{code}/mergers", order).status_code == 201
+        return admin.post(f"/v1/units/{code}/plans/{order['change']}/withdrawals", {"change": fresh()})
+
+    return act
 
 
 def appointed(admin: Client, seat: str, person: str, since: str) -> str:
@@ -324,6 +340,43 @@ def closed(admin: Client, code: str, parent: str, since: str):
     admin.post("/v1/units", order)
     made = admin.post(f"/v1/units/{code}/closures", {"change": fresh(), "until": "2019-01-01"})
     return made.status_code < 400 and made
+
+
+def whistle_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the whistle, upon one that stands where the act is called for."""
+    who, here = stage.clients, {"community": stage.community}
+    head, street, one, admin, observer, resident = (
+        who[role] for role in ("secretary", "street", "specialist", "district", "observer", "resident")
+    )
+    acts = good_acts(head, street, one, admin, resident, **here)
+
+    def act(name: str):
+        def ask():
+            id = led_to(acts[name], head, **here)
+            # To whom a seat belongs, the whistle service hears on its own feet.
+            return eventually(lambda: (made := acts[name].do(id)).status_code == 201 and made)
+
+        return ask
+
+    def get(client: Client, path: str, **params):
+        return lambda: client.get(f"/v1/{path}", params=params)
+
+    return {f"whistle.{name}": act(name) for name in acts} | {
+        "whistle.blow": lambda: head.post("/v1/whistles", stage.blow(photos=[stage.photo])),
+        "whistle.get": get(observer, f"whistles/{stage.settled}"),
+        "whistle.listing": get(observer, "whistles", limit=3),
+        "whistle.own_one": get(head, f"my-whistles/{stage.settled}"),
+        "whistle.own_listing": get(head, "my-whistles", limit=3),
+        "whistle.inbox": get(head, "inbox", scope="community", limit=3),
+        "whistle.counts": get(one, "inbox-counts", scope="department"),
+        "whistle.near": get(resident, "near-whistles", category="0101", lon=116.3, lat=39.9, **here),
+        "whistle.preview": get(street, f"whistles/{stage.reported}/recomputation"),
+        "whistle.open_work": get(admin, "open-whistles", department="chengguan", **here),
+        "whistle.trace": get(observer, f"whistles/{stage.settled}/history"),
+        "proofs.show": get(observer, f"whistles/{stage.settled}/proof"),
+        "whistle.verify": get(who["district"], "verification", part=255),
+        "whistle.suggest": lambda: observer.post("/v1/suggestions", {"text": "三楼阳台违建"}),
+    }
 
 
 def table_orders(stage: Stage) -> dict:
@@ -359,6 +412,26 @@ def table_orders(stage: Stage) -> dict:
     return good
 
 
+def rating_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of the ratings: something is fed back, rated, and the rating amended."""
+    secretary, id, order = stage.clients["secretary"], fresh(), {"act": fresh(), "department": "chengguan"}
+    order |= {"indicators": INDICATORS, "note": "来得快"}
+    path, poor = f"/v1/whistles/{id}/ratings", INDICATORS | {"quality": 1}
+    assert secretary.post("/v1/whistles", stage.blow(id=id)).status_code == 201
+    for noun, said in (("reports", {}), ("answers", {"result": "solved", "text": "已清运。"})):
+        made = stage.clients["specialist"].post(f"/v1/whistles/{id}/{noun}", {"act": fresh()} | said)
+        assert made.status_code == 201, made.text
+    rating = eventually(lambda: (made := secretary.post(path, order)).status_code == 201 and made.json()["id"])
+    return {
+        "evaluation.rate": lambda: secretary.post(path, order),
+        "evaluation.amend": lambda: secretary.post(
+            f"/v1/ratings/{rating}/amendments", {"act": fresh(), "indicators": poor, "reason": "又漏了"}
+        ),
+        "evaluation.of_whistle": lambda: stage.clients["district"].get(path),
+        "evaluation.listing": lambda: stage.clients["observer"].get("/v1/ratings", params={"limit": 3}),
+    }
+
+
 def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sign_in):
     """One good order for each operation, checked against what is published about its answer."""
     who, one_more = stage.clients, stage.admit("secretary")[0]
@@ -391,6 +464,9 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "identity.move": lambda: who["district"].post(
             f"{path}/moves", {"move": fresh(), "roles": ["observer"], "unit": DISTRICT}
         ),
+        "identity.correct": lambda: who["district"].post(
+            f"{path}/corrections", {"correction": fresh(), "name": "试验员二"}
+        ),
         "identity.suspend": lambda: who["district"].post(
             f"{path}/suspensions", {"suspension": fresh(), "reason": "absent"}
         ),
@@ -414,19 +490,6 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "roster.divisions": lambda: who["resident"].get("/v1/divisions", params={"limit": 5}),
         "roster.clock": lambda: who["resident"].get("/v1/clock"),
         "roster.move_clock": lambda: who["operator"].post("/v1/clock", {"forward": 1}),
-        "whistle.blow": lambda: who["secretary"].post("/v1/whistles", stage.blow(photos=[stage.photo])),
-        "whistle.listing": lambda: who["observer"].get("/v1/whistles", params={"limit": 3}),
-        "whistle.get": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}"),
-        "whistle.trace": lambda: who["observer"].get(f"/v1/whistles/{stage.settled}/history"),
-        "whistle.report": lambda: who["specialist"].post(
-            f"/v1/whistles/{stage.whistle(0)}/reports", {"report": fresh()}
-        ),
-        "whistle.settle": lambda: who["secretary"].post(
-            f"/v1/whistles/{stage.whistle(1)}/settlements", {"settlement": fresh(), "note": "好"}
-        ),
-        "whistle.erase": lambda: who["district"].post(
-            f"/v1/whistles/{stage.whistle(2)}/erasures", {"erasure": fresh(), "reason": "requested"}
-        ),
         "figures.sums": lambda: who["observer"].get("/v1/figures"),
         "figures.heard": lambda: who["observer"].get("/v1/figures/heard", params={"day": today, "fact": "blown"}),
         "photos.keep": stage.upload,
@@ -437,7 +500,7 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
         "stream.listen": lambda: sign_in("xc-look").session.get(f"{url}/v1/stream", stream=True, timeout=10),
     }
     # These first: an adjustment ends every token of the district.
-    good = roster_orders(stage) | table_orders(stage) | good
+    good = roster_orders(stage) | whistle_orders(stage) | table_orders(stage) | rating_orders(stage) | good
     known = operations(published)
     # Of the second door test_doors.py asks, where there is one.
     assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}

@@ -9,9 +9,14 @@ import pymongo
 import pytest
 
 from deploy import database
-from tests.make import Client, bearing, eventually, fresh
+from services.identity import domain
+from services.identity.store import People, Roles
+from shared.caller import Caller
+from shared.running import clock, real_now
+from tests.make import WANMINGYUAN, Client, Mute, bearing, eventually, fresh
+from tests.make_people import XICHENG, a_worker, admitted, is_out, signed_in
 
-WANMINGYUAN, ZHANLANLU, XICHENG = "110102009041", "110102009000", "110102"
+ZHANLANLU = "110102009000"
 
 
 @pytest.fixture(scope="module")
@@ -25,34 +30,15 @@ def mongo(platform):
         yield client["huying_identity"]
 
 
-def a_person(**changes) -> dict:
-    """Give an order that lets a worker of 万明园 in."""
-    id = fresh()
-    return {
-        "id": id, "district": XICHENG, "login": f"q-{id[:13]}", "name": "欧阳晓梅", "password": f"口令{id}",
-        "roles": ["worker"], "unit": WANMINGYUAN, "phone": "13800001234", **changes,
-    }  # fmt: skip
-
-
-def admitted(who: Client, **changes) -> dict:
-    order = a_person(**changes)
-    answer = who.post("/v1/people", order)
-    assert answer.status_code == 201, answer.text
-    return order
-
-
-def signed_in(url: str, order: dict) -> Client:
-    return Client(url, order["login"], order["password"])
+def let_in(who: Client, **changes) -> dict:
+    """Let a worker in; gives the order."""
+    return admitted(who, a_worker, **changes)
 
 
 def renewed(client: Client) -> Client:
     answer = Client(client.url).post("/v1/sessions/renewals", {"renewal": client.signed["renewal"]})
     assert answer.status_code == 201, answer.text
     return bearing(client.url, answer.json())
-
-
-def is_out(client: Client) -> bool:
-    return client.get("/v1/me").status_code == 401
 
 
 def within_a_second(what) -> None:
@@ -71,7 +57,7 @@ def log_of(admin: Client, **asked) -> list[dict]:
 
 
 def test_whoever_is_moved_is_what_they_are_now_within_a_second(url, admin):
-    order = admitted(admin)
+    order = let_in(admin)
     client = signed_in(url, order)
     move = {"move": fresh(), "roles": ["specialist"], "unit": XICHENG, "department": "chengguan"}
     answer = admin.post(f"/v1/people/{order['id']}/moves", move)
@@ -87,7 +73,7 @@ def test_whoever_is_moved_is_what_they_are_now_within_a_second(url, admin):
 
 
 def test_whoever_is_suspended_is_out_until_it_ends(url, admin):
-    order = admitted(admin)
+    order = let_in(admin)
     client, path = signed_in(url, order), f"/v1/people/{order['id']}"
     assert admin.post(f"{path}/suspensions", {"suspension": fresh(), "reason": "absent"}).json()["suspended"]
     within_a_second(lambda: is_out(client))
@@ -106,21 +92,21 @@ def test_an_adjusted_role_may_more_or_less_within_a_second_and_no_other_district
     operator, wmy, here = sign_in("operator"), sign_in("wmy"), {"district": "110108", "unit": "110108"}
     assert operator.post("/v1/districts", {"code": "110108"}).status_code == 201
     orders = here | {"roles": ["district"]}
-    eventually(lambda: operator.post("/v1/people", a_person(**orders)).status_code == 201)
-    admin = signed_in(url, admitted(operator, **orders))
-    client = signed_in(url, admitted(admin, **here))
+    eventually(lambda: operator.post("/v1/people", a_worker(**orders)).status_code == 201)
+    admin = signed_in(url, let_in(operator, **orders))
+    client = signed_in(url, let_in(admin, **here))
     assert "figures.read" in client.get("/v1/me").json()["permissions"]
-    change = {"adjustment": fresh(), "role": "worker", "add": ["whistle.blow"], "drop": ["figures.read"]}
+    change = {"adjustment": fresh(), "role": "worker", "add": ["whistle.settle"], "drop": ["figures.read"]}
     answer = admin.post("/v1/access/adjustments", change)
     assert answer.status_code == 201 and answer.json()["drop"] == ["figures.read"], answer.text
     within_a_second(lambda: is_out(client) and is_out(admin))
     assert wmy.get("/v1/me").status_code == 200
     after, admin = renewed(client), renewed(admin)
     mine = after.get("/v1/me").json()["permissions"]
-    assert "whistle.blow" in mine and "figures.read" not in mine
+    assert "whistle.settle" in mine and "figures.read" not in mine
     assert after.get("/v1/figures").status_code == 403
     row = next(row for row in admin.get("/v1/access").json()["items"] if row["role"] == "worker")
-    assert row["add"] == ["whistle.blow"] and "figures.read" not in row["permissions"]
+    assert row["add"] == ["whistle.settle"] and "figures.read" not in row["permissions"]
     for wrong in ({"add": ["person.admit"]}, {"drop": ["person.self"]}, {"role": "district", "drop": ["unit.mark"]}):
         beyond = {"adjustment": fresh(), "role": "worker", "add": [], "drop": []} | wrong
         assert admin.post("/v1/access/adjustments", beyond).status_code == 422, wrong
@@ -129,7 +115,7 @@ def test_an_adjusted_role_may_more_or_less_within_a_second_and_no_other_district
 
 
 def test_a_changed_password_ends_all_other_sessions_and_a_reset_one_is_good_once(url, admin):
-    order = admitted(admin)
+    order = let_in(admin)
     here, there = signed_in(url, order), signed_in(url, order)
     assert len(here.get("/v1/me/sessions").json()["items"]) == 2
     assert here.post("/v1/me/password", {"old": "wrong-one", "new": "another-one"}).status_code == 422
@@ -149,7 +135,7 @@ def test_a_changed_password_ends_all_other_sessions_and_a_reset_one_is_good_once
 
 
 def test_one_session_of_ones_own_is_ended_and_nobody_elses(url, admin):
-    order, other = admitted(admin), signed_in(url, admitted(admin))
+    order, other = let_in(admin), signed_in(url, let_in(admin))
     here, there = signed_in(url, order), signed_in(url, order)
     theirs = next(row["id"] for row in there.get("/v1/me/sessions").json()["items"] if row["current"])
     assert other.delete(f"/v1/me/sessions/{theirs}").status_code == 404
@@ -158,14 +144,99 @@ def test_one_session_of_ones_own_is_ended_and_nobody_elses(url, admin):
     assert here.get("/v1/me").status_code == 200
 
 
+# -- cut off in the middle --------------------------------------------------------------------------------------------
+
+
+def recorded_only(store, id: str, decide, **order) -> None:
+    """Record an order as a call does that dies before it does anything else, and before it could tell of it."""
+    store.change(id, decide, before=real_now(), **order)
+
+
+@pytest.fixture(scope="module")
+def people(mongo, admin) -> People:
+    me = admin.get("/v1/me").json()["id"]
+    return People(mongo, Caller(XICHENG, me, ("district",), XICHENG), clock.now, Mute())
+
+
+def test_a_suspension_whose_call_was_cut_off_puts_out_all_the_same(url, admin, people):
+    order = let_in(admin)
+    client = signed_in(url, order)
+    said = {"self_id": order["id"], "suspension": fresh(), "reason": "inquiry"}
+    recorded_only(people, order["id"], domain.suspend, **said)
+    eventually(lambda: is_out(client), 15)
+    assert Client(url).post("/v1/sessions/renewals", {"renewal": client.signed["renewal"]}).status_code == 401
+    assert admin.post(f"/v1/people/{order['id']}/resumptions", {"resumption": fresh()}).status_code == 201
+    assert signed_in(url, order).get("/v1/me").status_code == 200
+
+
+def test_a_dismissal_whose_call_was_cut_off_puts_out_all_the_same(url, admin, people):
+    order = let_in(admin)
+    client = signed_in(url, order)
+    said = {"self_id": order["id"], "revocation": fresh(), "reason": "dismissed"}
+    recorded_only(people, order["id"], domain.dismiss, **said)
+    eventually(lambda: is_out(client), 15)
+    assert Client(url).post("/v1/sessions/renewals", {"renewal": client.signed["renewal"]}).status_code == 401
+
+
+def test_a_move_whose_call_was_cut_off_holds_for_tokens_too(url, admin, people):
+    order = let_in(admin)
+    client = signed_in(url, order)
+    said = {"self_id": order["id"], "move": fresh(), "roles": ["observer"], "unit": XICHENG, "department": ""}
+    recorded_only(people, order["id"], domain.move, place=domain.Place(), **said)
+    eventually(lambda: is_out(client), 15)
+    assert renewed(client).get("/v1/me").json()["roles"] == ["observer"]
+
+
+def test_an_adjustment_whose_call_was_cut_off_holds_for_tokens_too(url, mongo, sign_in):
+    operator, here = sign_in("operator"), {"district": "110117", "unit": "110117", "roles": ["district"]}
+    assert operator.post("/v1/districts", {"code": "110117"}).status_code == 201
+    order = eventually(lambda: (made := a_worker(**here)) and operator.post("/v1/people", made).ok and made)
+    client = signed_in(url, order)
+    roles = Roles(mongo, Caller("110117", order["id"], ("district",), "110117"), clock.now, Mute())
+    said = {"adjustment": fresh(), "role": "worker", "add": ["whistle.blow"], "drop": []}
+    recorded_only(roles, "worker", domain.adjust, **said)
+    eventually(lambda: is_out(client), 15)
+    row = next(row for row in renewed(client).get("/v1/access").json()["items"] if row["role"] == "worker")
+    assert row["add"] == ["whistle.blow"]
+
+
+# -- put right --------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_or_phone_is_put_right_and_what_it_was_is_forgotten(platform, admin, sign_in, mongo):
+    order = let_in(admin, name="诸葛旧名", phone="13911112222")
+    path = f"/v1/people/{order['id']}"
+    said = {"correction": fresh(), "name": "诸葛新名"}
+    first, again = (admin.post(f"{path}/corrections", said) for _ in range(2))
+    assert first.status_code == 201 and first.json() == again.json(), first.text
+    assert admin.post(f"{path}/corrections", said | {"name": "别的名字"}).status_code == 409
+    assert admin.post(f"{path}/corrections", {"correction": fresh()}).status_code == 422
+    seen = admin.post(f"{path}/views", {"purpose": "correct"}).json()
+    assert (seen["name"], seen["phone"], seen["login"]) == ("诸葛新名", "13911112222", order["login"])
+    assert admin.post(f"{path}/corrections", {"correction": fresh(), "phone": "13933334444"}).status_code == 201
+    seen = admin.post(f"{path}/views", {"purpose": "correct"}).json()
+    assert (seen["name"], seen["phone"]) == ("诸葛新名", "13933334444")
+    everything = json.dumps([list(mongo[each].find({})) for each in ("people", "people_words")], default=str)
+    for gone in ("诸葛旧名", "13911112222"):
+        assert gone not in json.loads(json.dumps(everything)) and json.dumps(gone)[1:-1] not in everything
+    history = admin.get(f"{path}/history").json()
+    assert history["whole"] and [step["fact"] for step in history["steps"]] == ["admitted", "corrected", "corrected"]
+    assert admin.post("/v1/people", order).status_code == 201, "letting them in again finds them"
+    colleague = sign_in("wmy").get("/v1/me").json()["id"]
+    fresh_one = {"correction": fresh(), "name": "自己"}
+    assert sign_in("wmy").post(f"/v1/people/{colleague}/corrections", fresh_one).status_code == 403
+    assert sign_in("sjs-admin").post(f"{path}/corrections", fresh_one).status_code == 404
+    assert [row["whom"] for row in log_of(admin, what="corrected")][0] == order["id"]
+
+
 # -- who sees whom ----------------------------------------------------------------------------------------------------
 
 
 def test_people_are_masked_and_only_of_ones_own_unit(url, admin, sign_in):
-    order, street = admitted(admin), sign_in("zll")
-    elsewhere = admitted(admin, unit="110102010000", roles=["street"])
+    order, street = let_in(admin), sign_in("zll")
+    elsewhere = let_in(admin, unit="110102010000", roles=["street"])
     shown = street.get(f"/v1/people/{order['id']}").json()
-    assert (shown["name"], shown["phone"], shown["login"]) == ("欧阳*", "138****1234", "q****")
+    assert (shown["name"], shown["phone"], shown["login"]) == ("欧阳*", "138****1234", "p****")
     assert street.get(f"/v1/people/{elsewhere['id']}").status_code == 404
     assert admin.get(f"/v1/people/{elsewhere['id']}").status_code == 200
     found, after = [], None
@@ -188,7 +259,7 @@ def test_people_are_masked_and_only_of_ones_own_unit(url, admin, sign_in):
 
 
 def test_whoever_looks_at_somebody_unmasked_says_why_and_is_in_the_log(url, admin, sign_in):
-    order, head = admitted(admin), sign_in("wmy")
+    order, head = let_in(admin), sign_in("wmy")
     path = f"/v1/people/{order['id']}/views"
     assert head.post(path, {"note": "x"}).status_code == 422
     seen = head.post(path, {"purpose": "contact", "note": "关于三号楼"}).json()
@@ -196,7 +267,7 @@ def test_whoever_looks_at_somebody_unmasked_says_why_and_is_in_the_log(url, admi
     [row] = [row for row in log_of(admin, what="revealed") if row["whom"] == order["id"]]
     assert row["who"] == head.get("/v1/me").json()["id"] and row["ok"] and row["address"] == "127.0.0.1"
     assert row["about"].startswith("contact ") and "三号楼" not in row["about"]
-    colleague = admitted(admin, roles=["secretary"])
+    colleague = let_in(admin, roles=["secretary"])
     assert head.post(f"/v1/people/{colleague['id']}/views", {"purpose": "contact"}).status_code == 403
 
 
@@ -218,7 +289,7 @@ def test_a_city_observer_visits_one_district_after_the_other_and_writes_in_none(
 
 def test_nobody_gives_what_they_do_not_have(url, admin, sign_in):
     head, street = sign_in("wmy"), sign_in("zll")
-    assert admitted(head, roles=["worker"]) and admitted(street, roles=["secretary"])
+    assert let_in(head, roles=["worker"]) and let_in(street, roles=["secretary"])
 
     def tries(who: Client, **changes) -> int:
         id = fresh()
@@ -233,14 +304,14 @@ def test_nobody_gives_what_they_do_not_have(url, admin, sign_in):
     assert tries(admin, district="110107", unit="110107001012") == 403
     assert tries(admin, unit="110102009999") == tries(admin, roles=["specialist"], department="nobody") == 422
     assert tries(admin, login="wm\u200by") == 422
-    order = admitted(admin, roles=["secretary"])
+    order = let_in(admin, roles=["secretary"])
     move = {"move": fresh(), "roles": ["worker"], "unit": WANMINGYUAN}
     assert head.post(f"/v1/people/{order['id']}/moves", move).status_code == 403, "a colleague is not theirs to move"
 
 
 def test_people_of_communities_that_became_one_go_along_once(platform, url, admin):
     gone, into = "110102010005", "110102010002"
-    order = admitted(admin, unit=gone, roles=["secretary"])
+    order = let_in(admin, unit=gone, roles=["secretary"])
     client = signed_in(url, order)
     change, now = fresh(), admin.get("/v1/clock").json()["now"]
     unit = {
@@ -271,14 +342,14 @@ def test_people_of_communities_that_became_one_go_along_once(platform, url, admi
     eventually(lambda: is_out(client), 1)
     assert renewed(client).get("/v1/me").json()["unit"] == into
     assert [step["fact"] for step in admin.get(f"{path}/history").json()["steps"]] == ["admitted", "moved"]
-    assert admin.post("/v1/people", a_person(unit=gone)).status_code == 422, "nobody is let into what is no more"
+    assert admin.post("/v1/people", a_worker(unit=gone)).status_code == 422, "nobody is let into what is no more"
 
 
 # -- the security log -------------------------------------------------------------------------------------------------
 
 
 def test_what_somebody_did_and_was_refused_is_in_the_log(url, admin, sign_in):
-    order = admitted(admin)
+    order = let_in(admin)
     Client(url).post("/v1/sessions", {"login": order["login"], "password": "wrong-password"})
     client = signed_in(url, order)
     assert client.get("/v1/access").status_code == 403
@@ -315,7 +386,7 @@ def test_the_log_is_taken_out_as_a_table_and_that_is_in_it_too(url, admin, sign_
 
 def test_a_log_that_was_changed_or_cut_off_is_found(platform, admin, mongo, capfd):
     """Each book is whole and as long as its last seal: a changed row and a missing end are found."""
-    admitted(admin)
+    let_in(admin)
     newest = max(mongo["security"].find({}), key=lambda row: row["at"])
     book = newest["book"]
 
@@ -349,7 +420,7 @@ def test_a_log_that_was_changed_or_cut_off_is_found(platform, admin, mongo, capf
 
 def test_names_phones_and_passwords_are_in_no_log_and_in_no_history(platform, url, admin, mongo):
     marks = {"name": "诸葛暗号", "phone": "13987654321", "password": f"secret-{fresh()}"}
-    order = admitted(admin, **marks)
+    order = let_in(admin, **marks)
     signed_in(url, order).get("/v1/me")
     admin.post(f"/v1/people/{order['id']}/views", {"purpose": "verify"})
     Client(url).post("/v1/sessions", {"login": order["login"], "password": marks["password"] + "x"})

@@ -20,9 +20,16 @@ KEYS = sorted(
 )
 
 
+def patient(uri: str) -> pika.URLParameters:
+    """Give an address by which a connection stays while others are tried, however long that takes."""
+    parameters = pika.URLParameters(uri)
+    parameters.heartbeat = 0
+    return parameters
+
+
 @pytest.fixture(scope="module")
 def connections(platform):
-    opened = {user: pika.BlockingConnection(pika.URLParameters(platform.settings.amqp_uri(user))) for user in USERS}
+    opened = {user: pika.BlockingConnection(patient(platform.settings.amqp_uri(user))) for user in USERS}
     yield opened
     for connection in opened.values():
         connection.close()
@@ -41,18 +48,27 @@ def is_refused(connection, act) -> bool:
 
 
 def may_write(user: str, exchange: str, key: str) -> bool:
-    if not re.search(USERS[user]["write"], exchange or "amq.default"):
+    if not may_write_at_all(user, exchange):
         return False
     topic = USERS[user]["topics"].get(exchange)
     return topic is None or re.search(topic["write"], key) is not None
 
 
+def may_write_at_all(user: str, exchange: str) -> bool:
+    return re.search(USERS[user]["write"], exchange or "amq.default") is not None
+
+
+# Where somebody may not write at all the key makes no difference to the broker: one of nine does there, but for the
+# long form, which tries each.
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("user", USERS)
-def test_nobody_publishes_what_is_not_theirs(connections, user):
+def test_nobody_publishes_what_is_not_theirs(connections, user, every):
     tried = allowed = 0
-    for exchange, key in product(EXCHANGES, KEYS):
+    for n, (exchange, key) in enumerate(product(EXCHANGES, KEYS)):
         if may_write(user, exchange, key):
             allowed += 1  # what is theirs is shown by every other test
+            continue
+        if n % every and not may_write_at_all(user, exchange):
             continue
 
         def publish(channel, exchange=exchange, key=key):
@@ -68,10 +84,11 @@ def test_nobody_publishes_what_is_not_theirs(connections, user):
 # What each may publish of all that was tried, counted by hand from the contracts' tables: a rule that grows shows here.
 EXPECTED = {
     "gateway": sum(len(page.calls) for page in CONTRACTS.values()),
-    "operator": 4 * len(KEYS),
+    "operator": 5 * len(KEYS),
     "identity": 2 * len(CONTRACTS["identity"].facts) + len(KEYS) + 1,
     "roster": 2 * len(CONTRACTS["roster"].facts) + len(KEYS) + 1,
     "whistle": 2 * len(CONTRACTS["whistle"].facts) + len(KEYS) + 1,
+    "evaluation": 2 * len(CONTRACTS["evaluation"].facts) + len(KEYS) + 1,
     "figures": len(KEYS) + 1,
 }
 

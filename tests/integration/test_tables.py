@@ -15,6 +15,7 @@ from gateway import sheets
 from shared.contracts.rows import KINDS, person_of
 from tests.conftest import HOME
 from tests.make import PASSWORD, WANMINGYUAN, Client, eventually, fresh
+from tests.make_people import admitted
 
 XICHENG = "110102"
 
@@ -226,6 +227,22 @@ def test_people_come_in_by_a_table_and_choose_their_own_password_first(admin, ur
     assert admin.get(f"/v1/people/{person_of(XICHENG, rows[0]['login'])}").json()["roles"] == ["secretary"]
 
 
+def test_a_row_that_says_so_puts_a_name_and_a_phone_right(admin):
+    row = a_person(phone="13812345678")
+    brought_in(admin, "people", row)
+    other = row | {"name": "林大满", "phone": "13887654321"}
+    table = check(admin, "people", a_file("people", other))
+    assert {error["column"] for error in table["errors"]} == {"姓名", "手机"}
+    assert all("更正" in error["expected"] for error in table["errors"])
+    again = [brought_in(admin, "people", other | {"correct": "是"})["summary"] for _ in range(2)]
+    assert again == [{"new": 0, "changed": 1, "same": 0}, {"new": 0, "changed": 0, "same": 1}]
+    seen = admin.post(f"/v1/people/{person_of(XICHENG, row['login'])}/views", {"purpose": "correct"}).json()
+    assert (seen["name"], seen["phone"]) == (other["name"], other["phone"])
+    moved = other | {"name": "林中满", "roles": "站长", "correct": "是"}
+    assert brought_in(admin, "people", moved)["summary"]["changed"] == 1
+    assert admin.get(f"/v1/people/{person_of(XICHENG, row['login'])}").json()["roles"] == ["secretary"]
+
+
 def test_who_may_not_come_in_by_a_single_call_does_not_by_a_table(admin):
     mine = a_person()
     rows = [
@@ -283,6 +300,20 @@ def test_people_that_went_out_come_in_as_the_same(admin):
     assert entries[0]["about"].endswith("people.csv")
 
 
+def test_a_table_whose_passwords_can_no_longer_be_read_says_so_and_stops(admin, platform):
+    rows = [a_person(), a_person()]
+    table = check(admin, "people", a_file("people", *rows))
+    with MongoClient(service_uri(platform.settings, "identity"), tz_aware=True) as client:
+        shares = client["huying_identity"].tables_rows
+        share = next(each for each in shares.find({}) if table["id"] in each["_id"])
+        share["rows"][1]["values"]["password"] = b"sealed by another secret, long ago"
+        shares.replace_one({"_id": share["_id"]}, share)
+    over = run(admin, table)
+    assert (over["state"], over["done"]) == ("refused", 0) and "重新上传" in over["errors"][0]["expected"]
+    assert admin.get(f"/v1/people/{person_of(XICHENG, rows[0]['login'])}").status_code == 404
+    assert brought_in(admin, "people", *rows)["summary"]["new"] == 2
+
+
 # -- specialists ------------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +338,26 @@ def test_specialists_whom_a_table_let_in_are_seated_by_their_logins(admin):
     assert table["state"] == "checked", table["errors"][:3]
     assert table["summary"]["same"] == table["count"] >= 1
     assert any(row["phone"] == "13912345678" for row in exported(admin, "seats") if row.get("phone"))
+
+
+def test_whoever_came_in_singly_goes_out_and_comes_in_by_their_login_too(admin, sign_in):
+    order = admitted(admin, roles=["specialist"], unit=XICHENG, department="chengguan")
+    seat = {"post": "chengguan", "unit": "110102009036", "login": order["login"].upper(), "since": "2026-01-01"}
+    eventually(lambda: check(admin, "seats", a_file("seats", seat))["state"] == "checked")
+    brought_in(admin, "seats", seat)
+    assert admin.get("/v1/seats/chengguan@110102009036").json()["holder"] == order["id"]
+    for who in (admin, sign_in("xc-cgl")):
+        [row] = [row for row in exported(who, "seats") if row["unit"] == "110102009036"]
+        assert (row["login"], row["person"]) == (order["login"], order["id"]), row
+    table = check(admin, "seats", export(admin, "seats"))
+    assert table["summary"]["same"] == table["count"], table["errors"][:3]
+    by_id = seat | {"login": "", "person": order["id"]}
+    assert check(admin, "seats", a_file("seats", by_id))["summary"]["same"] == 1
+    nobody = check(admin, "seats", a_file("seats", seat | {"login": ""}, seat | {"login": "nobody-here"}))
+    assert [(error["line"], error["column"]) for error in nobody["errors"]] == [(2, "登录名"), (3, "登录名")]
+    # A street sees whose seats are in it, and no login of people who are not its own.
+    rows = [row for row in exported(sign_in("zll"), "seats") if row["unit"] == "110102009036"]
+    assert [(row.get("login", ""), row["person"]) for row in rows] == [("", order["id"])]
 
 
 def test_nobody_is_seated_who_could_not_be_by_a_single_call(admin):

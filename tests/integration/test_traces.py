@@ -36,7 +36,7 @@ def test_a_request_is_followed_through_every_fact_and_log_line(platform, wmy):
 def test_every_process_tells_its_health_and_its_figures(platform):
     import requests
 
-    for name in ("identity", "roster", "whistle", "figures", "gateway"):
+    for name in ("identity", "roster", "whistle", "evaluation", "figures", "gateway"):
         at = f"http://127.0.0.1:{platform.settings.health_port(name)}"
         assert requests.get(f"{at}/healthz", timeout=5).status_code == 200
         assert all(requests.get(f"{at}/readyz", timeout=5).json().values())

@@ -131,6 +131,37 @@ def test_a_leave_that_ended_before_it_began_never_was():
     assert not any(domain.away_on([leave], DAY + timedelta(days=n)) for n in range(-10, 10))
 
 
+def told(*steps: tuple[int, str, dict]) -> dict:
+    """Give what identity told of somebody, with the day of November on which it did."""
+    return {f"n{n}": {"fact": fact, "on": f"2026-11-{day:02}", **data} for n, (day, fact, data) in enumerate(steps, 1)}
+
+
+def test_whoever_is_suspended_dismissed_or_moved_answers_no_more_from_that_day_on():
+    here = {"roles": ["specialist"], "department": "chengguan"}
+    there = {"roles": ["lead"], "department": "shuiwu"}
+    steps = (
+        (1, "admitted", here),
+        (5, "suspended", {}),
+        (7, "resumed", {}),
+        (9, "moved", there),
+        (12, "dismissed", {}),
+    )
+    leaves = {"a": domain.absences_of(told(*steps))}
+    held = [{"term": "t", "person": "a", "since": "2026-01-01", "until": None, "substitute": "b"}]
+
+    def answers(post: str) -> list[str]:
+        days = (date(2026, 11, n) for n in (1, 4, 5, 6, 7, 8, 9, 11, 12, 30))
+        return "".join(domain.who_answers(held, leaves, day, post)["person"] for day in days)
+
+    assert answers("chengguan") == "aabbaabbbb"
+    assert answers("shuiwu") == "bbbbbbaabb"
+    found = domain.who_answers([held[0] | {"substitute": None}], leaves, date(2026, 11, 12), "chengguan")
+    assert (found["person"], found["instead_of"]) == (None, "a") and "停用" in found["why"]
+    assert domain.absences_of({}) == [], "of whom nothing was heard nothing is said"
+    head = domain.absences_of(told((1, "admitted", {"roles": ["secretary"], "department": ""})))
+    assert domain.away_on(head, date(2026, 11, 2), "head") == [] != domain.away_on(head, date(2026, 11, 2), "chengguan")
+
+
 def test_the_nearest_seat_with_somebody_in_it_answers():
     of_street = [{"term": "t", "person": "ma", "since": "2026-01-01", "until": None, "substitute": None}]
     gone = [{"term": "u", "person": "li", "since": "2026-01-01", "until": None, "substitute": None}]
@@ -143,8 +174,16 @@ def test_the_nearest_seat_with_somebody_in_it_answers():
     assert (alone["person"], alone["instead_of"], alone["seat"]) == (None, "li", "chengguan@110102009041")
 
 
-def test_at_home_it_is_the_head_of_the_station():
-    assert domain.seats_for("community", PATH[2:3]) == ["head@110102009041"]
+def test_at_home_it_is_the_steward_of_the_building_and_else_the_head_of_the_station():
+    building = "110102009041.C0001.B0001"
+    assert domain.seats_for("community", [building, "110102009041"]) == [
+        *(f"steward@{building}", "steward@110102009041"), *(f"head@{building}", "head@110102009041"),
+    ]  # fmt: skip
+    steward = [{"term": "t", "person": "sun", "since": "2026-01-01", "until": None, "substitute": None}]
+    head = [{"term": "u", "person": "zheng", "since": "2026-01-01", "until": None, "substitute": None}]
+    seats = {f"steward@{building}": steward, "head@110102009041": head}
+    assert domain.answer_for("community", [building, "110102009041"], seats, {}, DAY)["person"] == "sun"
+    assert domain.answer_for("community", ["110102009041"], seats, {}, DAY)["person"] == "zheng"
 
 
 def test_terms_and_leaves_are_the_same_in_whatever_order_they_were_heard():
@@ -193,3 +232,9 @@ def test_settings_come_from_above_and_a_pilots_hold_for_pilots():
     assert here == {"departments": ["x1"], "report_within": 100, "resident_whistle": True}
     street = domain.settings_at({"report_within": 500}, PATH[3:], units, settings)
     assert street == {"report_within": 200}
+
+
+def test_a_steward_of_a_building_is_not_kept_from_that_post_by_what_identity_told():
+    told = {"n1": {"fact": "admitted", "roles": ["steward"], "department": "", "on": "2026-01-01"}}
+    assert not domain.is_barred(domain.absences_of(told), date(2026, 11, 25), "steward")
+    assert domain.is_barred(domain.absences_of(told), date(2026, 11, 25), "head")

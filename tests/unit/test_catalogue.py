@@ -27,12 +27,12 @@ def set_rule(rule=None, caller=ADMIN, **changes):
         "community_first": False, "never_community": False, "codes": [*events.shipped(), "010101"], "is_unit": True,
         "departments": ["chengguan", "zhujian"],
     } | changes  # fmt: skip
-    return list(domain.set_rule(rule or domain.Rule(), caller=caller, now=NOW, **order))
+    return list(domain.set_rule(rule or domain.Rule(), caller=caller, now=NOW, **{"catalogue": 1} | order))
 
 
 def remove_rule(rule, change=C2):
     order = {"category": "0101", "unit": "110102", "change": change}
-    return list(domain.remove_rule(rule, caller=ADMIN, now=NOW, **order))
+    return list(domain.remove_rule(rule, caller=ADMIN, now=NOW, catalogue=2, **order))
 
 
 def grown(record, facts):

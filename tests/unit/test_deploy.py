@@ -11,8 +11,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import requests
 
-from deploy import broker, database, local, ours
+from deploy import broker, database, local, ours, tables
 from deploy.settings import SERVICES, Settings, compose_secrets, is_taken, refuse_weak, weak_secrets
 
 ROOT = local.ROOT
@@ -20,6 +21,38 @@ ROOT = local.ROOT
 
 def a_home(folder, **environ):
     return Settings(folder).adopt({"HUYING_MODE": "test", **environ}).complete()
+
+
+def test_an_environment_that_is_another_folders_is_never_emptied(tmp_path, monkeypatch):
+    python, link = tmp_path / "theirs" / "bin" / "python", tmp_path / ".venv"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    link.symlink_to(tmp_path / "theirs")
+    monkeypatch.setattr(local, "VENV", link)
+    local.prepare(test=True)
+    assert python.exists()
+    python.unlink()
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert python.parent.exists()
+
+
+def test_whoever_watches_an_import_goes_on_past_a_restart_and_the_end_of_a_token(monkeypatch):
+    said = [(201, {"token": "one", "renewal": "first"}), (503, {}), requests.ConnectionError(), (401, {})]
+    said += [(201, {"token": "two", "renewal": "second"}), (200, {"done": 7})]
+    asked = []
+
+    def request(session, method, url, **options):
+        asked.append((method, url, session.headers.get("Authorization"), options.get("json")))
+        if isinstance(answer := said.pop(0), Exception):
+            raise answer
+        return SimpleNamespace(status_code=answer[0], json=lambda: answer[1])
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setattr(tables.time, "sleep", lambda seconds: None)
+    assert tables.Session("http://here", "a", "b").look("/v1/tables/people/x") == {"done": 7}
+    assert asked[4][1:] == ("http://here/v1/sessions/renewals", "Bearer one", {"renewal": "first"})
+    assert asked[5][:3] == ("GET", "http://here/v1/tables/people/x", "Bearer two")
 
 
 def test_only_its_owner_reads_the_settings(tmp_path):
@@ -219,3 +252,14 @@ def test_a_process_dies_with_its_supervisor(tmp_path):
     while ours.born(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert ours.born(pid) is None
+
+
+def test_an_environment_of_another_folder_is_never_cleared_through_a_link(tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin" / "pip").write_text("")
+    (tmp_path / "ours").symlink_to(theirs)
+    monkeypatch.setattr(local, "VENV", tmp_path / "ours")
+    with pytest.raises(SystemExit, match="link"):
+        local.prepare()
+    assert (theirs / "bin" / "pip").exists()

@@ -1,7 +1,7 @@
-"""Whoever does whatever in whatever order: a whistle stays legal, its history is its state, a changed past shows."""
+"""Whatever was done, a history is its state, keeps no words, and a changed past or present shows."""
 
 import copy
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
@@ -12,170 +12,98 @@ from services.whistle.store import Whistles
 from shared.caller import Caller
 from shared.contracts.whistle import ERASURES, KINDS
 from shared.errors import Refusal
-from shared.ledger import GENESIS, digest, link
+from tests.make import fresh
+from tests.make_whistle import DISTRICT, NOW, PLACE, SECRETARY, STREET_LEAD, Life, a_person, of
 
-ROLES = ("secretary", "street", "specialist", "district", "observer", "resident")
-COMMUNITY, NEXT_DOOR, STREET = "110102009041", "110102009038", "110102009000"
-DEPARTMENTS = ["chengguan", "zhujian", "shichang"]
-IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(4)]
-ID = "9b2f4c1e-7d3a-4f60-8b1c-2a5d6e7f8091"
-KEY = f"110102/{ID}"
-NOW = datetime(2026, 11, 24, 2, 20, 13, 456_000, tzinfo=UTC)
+ADMIN = a_person("district", "qin", DISTRICT)
+WHO = {
+    "report": [of("chengguan"), of("zhujian"), of("chengguan", "li")],
+    "feed_back": [of("chengguan"), of("zhujian")],
+    "confirm": [SECRETARY, STREET_LEAD],
+    "settle": [SECRETARY, STREET_LEAD],
+    "reopen": [SECRETARY],
+    "erase": [ADMIN],
+}
+WRITTEN = {"feed_back": "text", "erase": None}  # which words an act must have; all others may have a note
 
-places = some.none() | some.fixed_dictionaries({"lon": some.floats(115.4, 117.6), "lat": some.floats(39.4, 41.1)})
+texts = some.text(min_size=1, max_size=5)
 photos = some.lists(some.sampled_from(["a" * 64, "b" * 64]), max_size=2)
-callers = some.builds(
-    lambda role, actor, unit, department: Caller("110102", actor, (role,), unit, department),
-    some.sampled_from(ROLES),
-    some.sampled_from(["zheng", "ma", "lin", "han"]),
-    some.sampled_from([COMMUNITY, NEXT_DOOR, STREET, "110102", ""]),
-    some.sampled_from(["", *DEPARTMENTS, "moon"]),
-)
 blows = some.fixed_dictionaries(
     {
-        "rules": some.just({"departments": DEPARTMENTS}),
-        "kind": some.sampled_from(KINDS),
-        "category": some.just("0101"),
-        "community": some.sampled_from([COMMUNITY, NEXT_DOOR]),
-        "departments": some.lists(some.sampled_from([*DEPARTMENTS, "moon"]), min_size=1, max_size=3),
-        "title": some.text(min_size=1, max_size=5),
-        "text": some.text(max_size=5),
-        "place": places,
-        "photos": photos,
+        "kind": some.sampled_from(KINDS), "title": texts, "text": some.text(max_size=5), "photos": photos,
+        "place": some.none() | some.just(PLACE),
+        "departments": some.lists(some.sampled_from(["chengguan", "zhujian"]), min_size=1, max_size=2, unique=True),
     }
-)
-reports = some.fixed_dictionaries(
-    {"report": some.sampled_from(IDS), "place": places, "photos": photos, "words": some.just({})}
-)
-settlements = some.fixed_dictionaries(
-    {"settlement": some.sampled_from(IDS), "note": some.text(max_size=5), "photos": photos, "words": some.just({})}
-)
-erasures = some.fixed_dictionaries({"erasure": some.sampled_from(IDS), "reason": some.sampled_from(ERASURES)})
-orders = some.one_of(
-    *(
-        some.tuples(some.just(decide), asked, callers)
-        for decide, asked in (
-            (domain.blow, blows),
-            (domain.report, reports),
-            (domain.report, reports),
-            (domain.settle, settlements),
-            (domain.erase, erasures),
-        )
-    )
-)
-# One that goes through, so that the others have something to meet.
-first_blow = some.builds(
-    lambda order, community, called: (
-        domain.blow,
-        order | {"community": community, "departments": called},
-        Caller("110102", "zheng", ("street",), STREET),
-    ),
+)  # fmt: skip
+
+
+def an_act(name: str):
+    """Give one act by whom it may be done, in words that somebody chose."""
+    order = {WRITTEN.get(name, "note"): texts} if WRITTEN.get(name, "note") else {"reason": some.sampled_from(ERASURES)}
+    order |= {} if name == "erase" else {"photos": photos}
+    return some.tuples(some.just(name), some.sampled_from(WHO[name]), some.fixed_dictionaries(order))
+
+
+# As far as it came when all went well; what goes wrong, or is done over, comes after.
+WELL = [
+    *((name, of(department), {}) for department in ("chengguan", "zhujian") for name in ("report", "feed_back")),
+    ("confirm", SECRETARY, {"note": "看过了"}), ("settle", SECRETARY, {"note": "已办结"}),
+]  # fmt: skip
+lives = some.builds(
+    lambda first, n, more: (first, WELL[:n] + more),
     blows,
-    some.sampled_from([COMMUNITY, NEXT_DOOR]),
-    some.lists(some.sampled_from(DEPARTMENTS), min_size=1, max_size=2, unique=True),
+    some.integers(0, len(WELL)),
+    some.lists(some.one_of(*(an_act(name) for name in WHO)), max_size=6),
 )
-lives = some.builds(lambda first, more: [first, *more], first_blow, some.lists(orders, max_size=12))
 
 
-class Chain:
-    """A record as the ledger would write it, in memory: its state, its history and the words beside it."""
-
-    def __init__(self):
-        self.state, self.head, self.entries, self.words = domain.Whistle(), GENESIS, [], []
-
-    def add(self, happened, caller: Caller) -> None:
-        at = NOW + timedelta(seconds=len(self.entries))
-        for each in happened:
-            n = len(self.entries) + 1
-            entry = {
-                "n": n, "fact": each.fact.name, "at": at, "actor": caller.actor, "to": each.to, "role": caller.roles[0],
-                "trace": "", "data": each.data, "prev": self.head,
-            }  # fmt: skip
-            data = dict(each.data)
-            if each.words:
-                said = {name: {"text": text, "salt": f"salt {n} {name}"} for name, text in each.words.items()}
-                self.words.append({"_id": f"ref{n}", "record": KEY, "district": "110102", "said": said})
-                digests = {name: digest(word["salt"], word["text"]) for name, word in said.items()}
-                entry["words"] = {"ref": f"ref{n}", "digests": digests}
-                data["words"] = f"ref{n}"
-            entry["hash"] = self.head = link(KEY, entry)
-            self.entries.append(entry)
-            self.state = domain.evolve(self.state, each.fact.name, data, at, caller.actor)
-
-    def row(self) -> dict:
-        row = {"_id": KEY, "id": ID, "district": "110102", "version": len(self.entries), "head": self.head}
-        return copy.deepcopy(row | {"state": vars(self.state), "history": self.entries, "told": 0})
-
-
-def lived(life) -> tuple[Chain, list[str | None]]:
-    """Play orders one after another, refused ones too; gives the chain and each stage that it came to."""
-    chain, stages = Chain(), [None]
-    for decide, order, caller in life:
-        before = chain.state
+def lived(life) -> Life:
+    """Play orders one after another; what is refused leaves nothing behind."""
+    first, orders = life
+    whole = Life().do("blow", STREET_LEAD, **first)
+    for name, caller, order in orders:
+        before, entries = whole.state, len(whole.entries)
         try:
-            happened = list(decide(chain.state, caller=caller, now=NOW, **order))
+            whole.later(seconds=1).do(name, caller, **order)
         except Refusal:
-            assert chain.state == before
-            continue
-        chain.add(happened, caller)
-        stages.append(chain.state.stage)
-    return chain, stages
+            assert (whole.state, len(whole.entries)) == (before, entries)
+    return whole
 
 
-def broken(row: dict, words: list[dict]) -> str | None:
-    return proof.broken(Whistles(None, Caller("110102"), lambda: NOW), row, words)
+def words_of(whole: Life) -> list[dict]:
+    return copy.deepcopy(list(whole.words.values()))
 
 
-@settings(max_examples=100, deadline=None)
-@given(lives)
-def test_whoever_does_whatever_a_whistle_goes_only_where_its_life_cycle_leads(life):
-    chain, stages = lived(life)
-    for before, after in zip(stages, stages[1:], strict=False):
-        assert before == after or after in domain.NEXT[before]
-    whistle = chain.state
-    if whistle.stage in ("attended", "settled"):
-        assert {each["department"] for each in whistle.reports.values()} == set(whistle.called)
-    assert (whistle.settlement is not None) == (whistle.stage == "settled")
-    people = [each["person"] for each in whistle.reports.values()]
-    assert len(people) == len(set(people)), "nobody reports in twice"
+def broken(whole: Life, row: dict | None = None, words: list[dict] | None = None) -> str | None:
+    """Prove a record as it is stored; ``row`` and ``words`` where somebody was at them."""
+    store = Whistles(None, Caller(DISTRICT), lambda: NOW)
+    return proof.broken(store, row or whole.row(), words_of(whole) if words is None else words)
 
 
 @settings(max_examples=50, deadline=None)
 @given(lives)
 def test_the_history_played_again_gives_the_state(life):
-    chain, _ = lived(life)
+    whole = lived(life)
     state = domain.Whistle()
-    for entry in chain.entries:
+    for entry in whole.entries:
         ref = {"words": entry["words"]["ref"]} if "words" in entry else {}
         state = domain.evolve(state, entry["fact"], entry["data"] | ref, entry["at"], entry["actor"])
-    assert state == chain.state
-    assert broken(chain.row(), chain.words) is None
-
-
-@settings(max_examples=50, deadline=None)
-@given(lives)
-def test_an_order_sent_again_decides_nothing_new(life):
-    chain = Chain()
-    for decide, order, caller in life:
-        try:
-            chain.add(list(decide(chain.state, caller=caller, now=NOW, **order)), caller)
-        except Refusal:
-            continue
-        if decide is not domain.blow:
-            assert list(decide(chain.state, caller=caller, now=NOW, **order)) == []
+    assert state == whole.state
+    assert broken(whole) is None
 
 
 @settings(max_examples=50, deadline=None)
 @given(lives)
 def test_what_people_wrote_is_in_no_fact(life):
-    chain = Chain()
-    for decide, order, caller in life:
-        marked = {**order, **{field: f"暗号{field}" for field in ("title", "text", "note") if field in order}}
-        try:
-            chain.add(list(decide(chain.state, caller=caller, now=NOW, **marked)), caller)
-        except Refusal:
-            continue
-        assert "暗号" not in str(chain.entries) + str(chain.state)
+    first, orders = life
+    marks = ("title", "text", "note")
+    marked = [
+        (name, who, {field: f"暗号{word}" if field in marks else word for field, word in order.items()})
+        for name, who, order in orders
+    ]
+    whole = lived((first | {"title": "暗号题", "text": "暗号文", "address": "暗号址", "expected": "暗号愿"}, marked))
+    assert "暗号" not in str(whole.entries) + str(whole.state)
+    assert "暗号" in str(whole.words)
 
 
 def leaves(thing, path=()):
@@ -216,31 +144,31 @@ def value_at(thing, path):
 @settings(max_examples=100, deadline=None)
 @given(lives, some.data())
 def test_any_single_change_of_the_past_shows_and_names_its_step(life, data):
-    chain, _ = lived(life)
-    assume(chain.entries)
-    row = chain.row()
+    whole = lived(life)
+    row = whole.row()
     n = data.draw(some.integers(0, len(row["history"]) - 1), "step")
     path = data.draw(some.sampled_from(list(leaves(row["history"][n]))), "what")
     put(row["history"][n], path, changed(value_at(row["history"][n], path)))
-    found = broken(row, chain.words)
-    assert found and found.startswith(f"whistle/{KEY}/{n + 1} "), (path, found)
+    found = broken(whole, row)
+    assert found and found.startswith(f"whistle/{whole.key}/{n + 1} "), (path, found)
 
 
 @settings(max_examples=50, deadline=None)
 @given(lives, some.data())
 def test_any_single_change_of_the_present_shows(life, data):
-    chain, _ = lived(life)
-    row = chain.row()
+    whole = lived(life)
+    row = whole.row()
     path = data.draw(some.sampled_from(list(leaves(row["state"]))), "what")
     put(row["state"], path, changed(value_at(row["state"], path)))
-    assert broken(row, chain.words)
+    assert broken(whole, row)
 
 
 @settings(max_examples=50, deadline=None)
 @given(lives, some.data())
 def test_a_step_that_is_missing_doubled_or_out_of_order_shows(life, data):
-    chain, _ = lived(life)
-    row, steps = chain.row(), chain.row()["history"]
+    whole = lived(life)
+    row = whole.row()
+    steps = row["history"]
     assume(len(steps) > 1)
     n = data.draw(some.integers(0, len(steps) - 2), "step")
     row["history"] = data.draw(
@@ -253,14 +181,14 @@ def test_a_step_that_is_missing_doubled_or_out_of_order_shows(life, data):
             ]
         )
     )
-    assert broken(row, chain.words)
+    assert broken(whole, row)
 
 
 @settings(max_examples=50, deadline=None)
 @given(lives, some.data())
 def test_any_change_of_the_words_shows(life, data):
-    chain, _ = lived(life)
-    words = copy.deepcopy(chain.words)
+    whole = lived(life)
+    words = words_of(whole)
     n = data.draw(some.integers(0, len(words) - 1), "words")
     field = data.draw(some.sampled_from(sorted(words[n]["said"])), "field")
     word = words[n]["said"][field]
@@ -273,44 +201,41 @@ def test_any_change_of_the_words_shows(life, data):
             del words[n]["said"][field]
         case "row":
             del words[n]
-    assert broken(chain.row(), words)
+    assert broken(whole, words=words)
 
 
 @settings(max_examples=20, deadline=None)
 @given(lives)
 def test_words_that_nobody_wrote_show(life):
-    chain, _ = lived(life)
-    words = copy.deepcopy(chain.words)
+    whole = lived(life)
+    words = words_of(whole)
     words[0]["said"]["note"] = {"text": "nobody wrote this", "salt": "x"}
-    assert broken(chain.row(), words), "a note was slipped in beside what was written"
+    assert broken(whole, words=words), "a note was slipped in beside what was written"
 
 
 @settings(max_examples=20, deadline=None)
 @given(lives)
 def test_words_erased_without_an_erasure_in_the_history_show(life):
-    chain, _ = lived(life)
-    assume(not chain.state.erasures)
-    words = copy.deepcopy(chain.words)
+    whole = lived(life)
+    assume(not whole.state.erasures)
+    words = words_of(whole)
     words[0] |= {"said": {}, "erased": {"at": NOW, "reason": "requested"}}
-    assert broken(chain.row(), words), "the words were made away with, and no step says who did it"
+    assert broken(whole, words=words), "the words were made away with, and no step says who did it"
 
 
 @settings(max_examples=20, deadline=None)
 @given(lives)
 def test_words_erased_by_an_erasure_leave_the_chain_whole(life):
-    chain, _ = lived(life)
-    order = {"erasure": "00000000-0000-4000-8000-000000000009", "reason": "requested"}
-    admin = Caller("110102", "qin", ("district",), "110102")
-    chain.add(domain.erase(chain.state, caller=admin, now=NOW, **order), admin)
-    for row in chain.words:
-        row |= {"said": {}, "erased": {"at": NOW, "reason": "requested"}}
-    assert broken(chain.row(), chain.words) is None
+    whole = lived(life).do("erase", ADMIN)
+    words = [row | {"said": {}, "erased": {"at": NOW, "reason": "requested"}} for row in words_of(whole)]
+    assert broken(whole, words=words) is None
 
 
 @settings(max_examples=20, deadline=None)
 @given(lives)
 def test_a_record_that_was_moved_to_another_district_shows(life):
-    chain, _ = lived(life)
-    assert broken(chain.row() | {"district": "110107"}, chain.words), "it would be listed in a district it is not of"
-    assert broken(chain.row() | {"id": IDS[0]}, chain.words)
-    assert broken(chain.row() | {"_id": f"110107/{ID}"}, chain.words)
+    whole = lived(life)
+    row = whole.row()
+    assert broken(whole, row | {"district": "110107"}), "it would be listed in a district it is not of"
+    assert broken(whole, row | {"id": fresh()})
+    assert broken(whole, row | {"_id": f"110107/{row['id']}"})

@@ -51,6 +51,9 @@ WIDE = {
     "services/proof.py:every": "`make verify` proves every history",
     "services/tables/store.py:Tables.beside": "hands the service's database to another of its stores, narrowed alike",
     "services/tables/store.py:Tables.claim": "a timer carries out what was checked, whichever district's",
+    "services/whistle/store/whistles.py:Whistles.due": "a timer rings what is due, whichever district's",
+    "services/whistle/store/open.py:Open.differing": "`make verify` compares all that is open with the records",
+    "services/whistle/store/register.py:Handovers.due": "a timer passes on what is left, whichever district's",
     "services/whistle/store/whistles.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
     f"{IDENTITY}/people.py:Revocations.since": "a gateway refuses whoever was revoked, of every district",
     f"{IDENTITY}/people.py:Roles.here": "at sign-in the district is that of the person who comes",
@@ -67,11 +70,16 @@ WIDE = {
     f"{IDENTITY}/accounts.py:Accounts.end_all": "deletes in the caller's district, which it names itself",
     f"{IDENTITY}/accounts.py:Accounts.begin_journey": "whoever goes to the provider is nobody yet",
     f"{IDENTITY}/accounts.py:Accounts.finish_journey": "whoever goes to the provider is nobody yet",
+    f"{IDENTITY}/accounts.py:Accounts.wait_halfway": "whoever comes back from the provider is not signed in yet",
+    f"{IDENTITY}/accounts.py:Accounts.halfway": "whoever comes back from the provider is not signed in yet",
+    f"{IDENTITY}/accounts.py:Accounts.leave_halfway": "whoever comes back from the provider is not signed in yet",
     f"{IDENTITY}/security.py:Security.write": "a sign-in is logged in the district of the account, or of none",
     f"{IDENTITY}/security.py:Security.grown": "a timer seals books, in which all districts are",
     f"{IDENTITY}/security.py:Security.broken": "`make verify` proves the whole log",
     f"{IDENTITY}/tables.py:PeopleTables.known": "a login is one across all districts: another's is taken too",
     f"{IDENTITY}/tables.py:PeopleTables.let_go": "deletes in the caller's district, which it names itself",
+    "services/roster/store/claims.py:Claims.let_go": "deletes by its own mark, and by keys that name the district",
+    "services/roster/store/units.py:Units.due": "a timer carries out what was planned, whichever district's",
     "services/roster/store/districts.py:Districts.all_open": "an operator sees every district that is open",
 }
 # Who also writes there: what a timer claims, sessions and secrets, which are nobody's records, and the log.
@@ -81,8 +89,10 @@ WRITES_WIDE = {
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_session", "renew", "end", "end_all")),
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("spend_code", "begin_try", "forgive")),
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_journey", "finish_journey")),
+    *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("wait_halfway", "leave_halfway")),
     f"{IDENTITY}/security.py:Security.write",
     f"{IDENTITY}/tables.py:PeopleTables.let_go",
+    "services/roster/store/claims.py:Claims.let_go",
 }
 # The seam itself: the ledger is what narrows, so it alone holds the database in its hands; the rows that it has made
 # are inserted together with others' by its process.

@@ -214,11 +214,11 @@ def test_a_district_adds_and_drops_within_the_bounds_and_nothing_beyond(role):
 
 
 def test_what_differs_is_signed_for_all_of_a_persons_roles_together():
-    states = {"worker": domain.Role(["whistle.blow"], ["place.change"]), "steward": domain.Role([], ["photo.add"])}
-    assert domain.differs(["worker"], states) == ["+whistle.blow", "-place.change"]
+    states = {"worker": domain.Role(["whistle.summon"], ["place.change"]), "steward": domain.Role([], ["photo.add"])}
+    assert domain.differs(["worker"], states) == ["+whistle.summon", "-place.change"]
     assert domain.differs(["steward"], states) == ["-photo.add"]
     # What one role lost another still carries.
-    assert domain.differs(["worker", "steward"], states) == ["+whistle.blow", "-place.change"]
+    assert domain.differs(["worker", "steward"], states) == ["+whistle.summon", "-place.change"]
     assert domain.differs(["secretary", "worker"], states) == []
     assert domain.differs(["observer"], states) == []
 

@@ -53,7 +53,7 @@ def inserts(log) -> Inserts:
 def outcome(inserts: Inserts, id, **more):
     """Insert a row along the whole way; gives the error, if any."""
     try:
-        inserts.insert([{"_id": id} | more.get("words", {}), {"_id": id} | more.get("record", {})])
+        inserts.insert([[{"_id": id} | more.get("words", {})], [{"_id": id} | more.get("record", {})]])
     except Exception as error:
         return type(error)
 
@@ -93,6 +93,18 @@ def test_whose_words_were_not_saved_has_no_record(inserts, log):
     inserts.way[0].kept["b"] = {}
     assert all_at_once(inserts, *"abc") == [None, DuplicateKeyError, None]
     assert log[-1] == ("records", ["a", "c"])
+
+
+def test_of_several_words_one_that_was_not_saved_is_enough_to_have_no_record(inserts, log):
+    inserts.way[0].kept["b, second"] = {}
+    several = [{"_id": "b, first"}, {"_id": "b, second"}]
+    first = eventlet.spawn(outcome, inserts, "a")
+    second = eventlet.spawn(inserts.insert, [several, [{"_id": "b"}]])
+    third = eventlet.spawn(outcome, inserts, "c")
+    with pytest.raises(DuplicateKeyError):
+        second.wait()
+    assert [first.wait(), third.wait()] == [None, None]
+    assert log[2:] == [("words", ["b, first", "b, second", "c"]), ("records", ["c"])]
 
 
 def test_what_cannot_be_written_as_bson_fails_alone(inserts, log):

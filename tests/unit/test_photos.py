@@ -404,7 +404,7 @@ def test_a_photo_of_another_district_is_not_there(client, keeper):
 
 def test_who_may_not_read_photos_sees_none(client, keeper):
     kept = client.post("/v1/photos", data=a_photo())
-    keeper.person = Caller("110102", "p-4", ("resident",), "110102001001")
+    keeper.person = Caller("110102", "p-4", ("operator",))
     assert client.get(kept.headers["Location"]).status_code == 403
 
 

@@ -16,6 +16,7 @@ from shared.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
 D, S, C = "110102", "110102009000", "110102009041"
+OTHER = "110102009042"
 ADMIN = Caller(D, "admin", ("district",), D)
 IDS = [f"00000000-0000-4000-8000-{n:012}" for n in range(20)]
 KNOWN = set(districts.DEPARTMENTS)
@@ -294,9 +295,60 @@ def test_places_that_go_along_with_their_compound_are_not_hung_anew():
     compound = a_row(f"{C}.1", "compound", C, (D, S, C))
     inside = a_row(f"{C}.1.2", "building", f"{C}.1", (D, S, C, f"{C}.1"))
     order = {"row": a_row(), "above": a_row(S, "street", D, (D,)), "taken": None, "places": [compound, inside]}
-    order |= {"change": IDS[0], "new": "110102009099", "name": "新", "since": TODAY}
+    order |= {"gone": set(), "change": IDS[0], "new": "110102009099", "name": "新", "since": TODAY}
     (told,) = units.split(units.Unit(), caller=ADMIN, now=NOW, **order)
     assert told.data["places"] == [f"{C}.1"]
+
+
+def merging(unit=None, **changes):
+    order = {"row": a_row(), "others": [a_row(OTHER)], "gone": set(), "change": IDS[0], "name": None, "since": TODAY}
+    return list(units.merge(unit or units.Unit(), caller=ADMIN, now=NOW, **order | changes))
+
+
+def carried(unit, day, **changes):
+    order = {"plan": IDS[0], "row": a_row(), "above": a_row(S, "street", D, (D,)), "rows": {OTHER: a_row(OTHER)}}
+    now = NOW + timedelta(days=day)
+    return list(units.carried_out(unit, caller=ADMIN, now=now, **order | {"gone": set()} | changes))
+
+
+def test_a_merger_of_a_day_to_come_is_a_plan_and_is_carried_out_on_that_day_once():
+    unit = grown(units.Unit(), merging(since=TODAY + timedelta(days=3)), units.evolve)
+    assert (unit.due, list(unit.plans), unit.unit) == (str(TODAY + timedelta(days=3)), [IDS[0]], {})
+    assert merging(unit, since=TODAY + timedelta(days=3)) == [], "the same order again"
+    with pytest.raises(Conflict):
+        merging(unit, since=TODAY + timedelta(days=4))
+    assert carried(unit, 2) == []
+    (told,) = happened = carried(unit, 3)
+    assert (told.fact.name, told.data["change"], told.data["since"]) == ("units_merged", IDS[0], unit.due)
+    after = grown(unit, happened, units.evolve)
+    assert (after.due, after.plans, after.absorbed) == (None, {}, [OTHER])
+    assert carried(after, 3) == [] == merging(after, since=TODAY + timedelta(days=3))
+
+
+def test_a_plan_that_can_no_longer_be_carried_out_is_dropped_and_says_why():
+    unit = grown(units.Unit(), merging(since=TODAY + timedelta(days=3)), units.evolve)
+    for changes in ({"gone": {OTHER}}, {"rows": {}}, {"rows": {OTHER: a_row(OTHER) | {"until": str(TODAY)}}}):
+        (told,) = happened = carried(unit, 3, **changes)
+        assert told.fact.name == "plan_dropped" and told.data["why"]
+        assert grown(unit, happened, units.evolve).due is None
+
+
+def test_what_was_planned_may_be_given_up_until_it_was_carried_out():
+    unit = grown(units.Unit(), merging(since=TODAY + timedelta(days=3)), units.evolve)
+    order = {"row": a_row(), "change": IDS[1], "plan": IDS[0]}
+    happened = list(units.drop_plan(unit, caller=ADMIN, now=NOW, **order))
+    after = grown(unit, happened, units.evolve)
+    assert (after.plans, after.due) == ({}, None)
+    assert list(units.drop_plan(after, caller=ADMIN, now=NOW, **order)) == [], "the same order again"
+    with pytest.raises(NotFound):
+        list(units.drop_plan(after, caller=ADMIN, now=NOW, **order | {"change": IDS[2]}))
+
+
+def test_a_community_goes_into_another_once():
+    with pytest.raises(Conflict):
+        merging(gone={OTHER})
+    with pytest.raises(Conflict):
+        merging(gone={C})
 
 
 def test_an_absence_that_is_not_known_cannot_end():

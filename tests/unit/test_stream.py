@@ -58,6 +58,23 @@ def test_another_districts_fact_never_arrives(streams):
     assert heard(listener) == []
 
 
+def test_a_city_observer_hears_the_district_that_is_visited_and_no_other():
+    bus = FakeBus()
+    app = a_gateway(bus)
+    city = signed_in(app, "city_observer", district="", unit="")
+    answer = city.get("/v1/stream", buffered=False, headers={"X-District": SHIJINGSHAN})
+    frames = iter(answer.response)
+    next(frames)
+    ours, theirs = a_fact(), a_fact(district=SHIJINGSHAN)
+    bus.on_fact(ours)
+    bus.on_fact(theirs)
+    assert events(next(frames)) == [("reported", theirs["id"])]
+    answer.close()
+    assert app.extensions["huying"].streams.everyone() == []
+    assert city.get("/v1/stream", headers={"X-District": "everywhere"}).status_code == 422
+    assert signed_in(app).get("/v1/stream", headers={"X-District": SHIJINGSHAN}).status_code == 403
+
+
 def test_a_fact_of_no_district_is_on_nobodys_stream(streams):
     listener = Listener(streams, a_person("district", district=""), None)
     streams.hear(a_fact(district=""))

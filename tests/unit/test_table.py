@@ -121,10 +121,10 @@ def test_an_empty_body_is_an_order_that_says_nothing(secretary):
 
 def test_a_body_that_names_another_record_than_the_path_is_refused(secretary):
     path = f"/v1/whistles/{ID}/settlements"
-    differs = secretary.post(path, json={"id": OTHER, "settlement": SETTLEMENT})
+    differs = secretary.post(path, json={"id": OTHER, "act": SETTLEMENT})
     assert differs.status_code == 422
     assert "id" in differs.json["fields"]
-    assert secretary.post(path, json={"id": ID, "settlement": SETTLEMENT}).status_code == 201
+    assert secretary.post(path, json={"id": ID, "act": SETTLEMENT}).status_code == 201
 
 
 def test_a_query_has_the_types_of_its_schema(bus, secretary):
@@ -172,7 +172,7 @@ def test_a_history_that_was_broken_at_the_same_version_is_not_taken_for_the_whol
 
 
 def test_acting_on_one_version_only_says_so_to_the_service(bus, secretary):
-    path, order = f"/v1/whistles/{ID}/settlements", {"settlement": SETTLEMENT}
+    path, order = f"/v1/whistles/{ID}/settlements", {"act": SETTLEMENT}
     answer = secretary.post(path, json=order, headers={"If-Match": '"3"'})
     assert (answer.status_code, answer.headers["ETag"]) == (201, '"4"')
     assert bus.order_for("whistle.settle")["version"] == 3
@@ -181,7 +181,7 @@ def test_acting_on_one_version_only_says_so_to_the_service(bus, secretary):
 @pytest.mark.parametrize("tag", ['W/"3"', '"3", "4"', "3", '"three"'])
 def test_a_condition_that_cannot_hold_is_never_overlooked(bus, secretary, tag):
     path, asked = f"/v1/whistles/{ID}/settlements", len(bus.asked)
-    answer = secretary.post(path, json={"settlement": SETTLEMENT}, headers={"If-Match": tag})
+    answer = secretary.post(path, json={"act": SETTLEMENT}, headers={"If-Match": tag})
     assert answer.status_code == 412
     assert len(bus.asked) == asked
 
@@ -191,7 +191,7 @@ def test_a_condition_on_what_cannot_be_conditional_is_refused(secretary):
 
 
 def test_a_condition_and_a_body_that_name_two_versions_are_refused(secretary):
-    path, order = f"/v1/whistles/{ID}/settlements", {"settlement": SETTLEMENT, "version": 2}
+    path, order = f"/v1/whistles/{ID}/settlements", {"act": SETTLEMENT, "version": 2}
     assert secretary.post(path, json=order, headers={"If-Match": '"3"'}).status_code == 422
 
 

@@ -55,6 +55,16 @@ class Accounts(Store):
         """Give the account behind a session, which may be of any district."""
         return self.wide("accounts").find_one({"person": session["person"], "district": session["district"]}) or {}
 
+    def of_logins(self, logins: list[str]) -> list[dict]:
+        """Give whose logins these are, of the caller's district."""
+        rows = self.rows("accounts").find({"_id": {"$in": sorted(set(map(normal_login, logins)))}}, {"person": 1})
+        return [{"login": row["_id"], "person": row["person"]} for row in rows]
+
+    def of_people(self, people: list[str]) -> list[dict]:
+        """Give the logins of people of the caller's district."""
+        rows = self.rows("accounts").find({"person": {"$in": sorted(people)}}, {"person": 1})
+        return [{"login": row["_id"], "person": row["person"]} for row in rows]
+
     @staticmethod
     def named(account: dict | None) -> dict:
         """Say for the security log whose account it is; nobody's where there is none."""
@@ -165,11 +175,15 @@ class Accounts(Store):
 
     # -- sessions -------------------------------------------------------------------------------------------------
 
-    def begin_session(self, account: dict) -> tuple[dict, str]:
-        """Begin a session; gives it with its renewal, ``<session>.<secret>``, good once."""
+    def begin_session(self, account: dict, attested: bool = False) -> tuple[dict, str]:
+        """Begin a session; gives it with its renewal, ``<session>.<secret>``, good once.
+
+        ``attested``: another door has asked for a second factor.
+        """
         secret, now = secrets.token_urlsafe(32), real_now()
         row = {"_id": str(uuid.uuid4()), "district": account["district"], "person": account["person"]}
         row |= {"address": self.caller.address, "began_at": now, "seen_at": now, "expires_at": now + SESSION}
+        row |= {"attested": attested}
         self.database["sessions"].insert_one(row | {"renewal": sealed(secret)})
         return row, f"{row['_id']}.{secret}"
 
@@ -196,6 +210,11 @@ class Accounts(Store):
         if not self.rows("sessions").find_one({"_id": id, "person": self.caller.actor}):
             raise NotFound("您没有这次登录 / You have no such session")
 
+    def is_attested(self, id: str) -> bool:
+        """Say whether a session began by another door that has asked for a second factor."""
+        row = self.rows("sessions").find_one({"_id": id})
+        return bool(row and row.get("attested"))
+
     def end(self, sid: str) -> None:
         """End a session: it cannot be renewed."""
         self.database["sessions"].delete_one({"_id": sid})
@@ -219,3 +238,19 @@ class Accounts(Store):
         if not row or rows.delete_one(asked).deleted_count != 1 or row["expires_at"] < real_now():
             raise OVER
         return row["nonce"], row["verifier"]
+
+    def wait_halfway(self, state: str, code: str, account: dict) -> None:
+        """Remember, for ten minutes, who has come by the provider and has still to prove their second factor."""
+        row = {"_id": sealed(f"{state} {code}"), "login": account["_id"], "expires_at": real_now() + JOURNEY}
+        with suppress(DuplicateKeyError):  # a wrong code before this one
+            self.database["journeys"].insert_one(row)
+
+    def halfway(self, state: str, code: str) -> dict | None:
+        """Give the account of who came by the provider and waits to prove their second factor."""
+        row = self.wide("journeys").find_one({"_id": sealed(f"{state} {code}")})
+        return self.find(row["login"]) if row and row["expires_at"] > real_now() else None
+
+    def leave_halfway(self, state: str, code: str) -> None:
+        """End such a journey: it is good for one session; of two at once the other is refused."""
+        if self.wide("journeys").delete_one({"_id": sealed(f"{state} {code}")}).deleted_count != 1:
+            raise OVER

@@ -22,6 +22,7 @@ def within(unit: str) -> dict:
 class People(Ledger):
     """The people of one district; operators and city observers are people of none."""
 
+    erasing = "corrected"
     service, collection, kind, evolve = "identity", "people", domain.Person, staticmethod(domain.evolve_person)
     indexes = {"people": [([("district", ASCENDING), ("state.unit", ASCENDING)], {})]}
 
@@ -37,6 +38,24 @@ class People(Ledger):
         if not domain.may_see(self.caller, record.state.unit):
             raise NotFound(f"本单位没有这个人({id}) / No such person in this unit ({id})")
         return record
+
+    def seen_of(self, ids: list[str]) -> list[str]:
+        """Give the ids of those people whom the caller looks after: of their department if they have one, or unit."""
+        rows = self.rows("people").find({"_id": {"$in": [self.key(id) for id in ids]}}, {"history": 0})
+        known = [(row["id"], domain.Person(**row["state"])) for row in rows]
+        own = self.caller.department
+        return [id for id, who in known if (own == who.department if own else domain.may_see(self.caller, who.unit))]
+
+    def said(self, id: str, correction: str) -> tuple[int, dict]:
+        """Give a person's version, and what is known of them: under this correction where it was made already."""
+        record = self.get(id, history=True)
+        made = (each["words"]["ref"] for each in record.history if each["data"].get("correction") == correction)
+        said = record.words.get(next(made, record.state.words), {})
+        return record.version, {} if "erased" in said else said
+
+    def forget_old(self, record: Record) -> None:
+        """Forget what was known of a person before it was put right."""
+        self.forget([ref for ref in record.refs if ref != record.state.words], "corrected")
 
     def page(self, role, unit, department, active, login, limit: int, after: str | None) -> dict:
         """Give a page of the people of the caller's unit by their logins; ``after`` is the last one's id."""

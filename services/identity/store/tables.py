@@ -22,8 +22,12 @@ from shared.errors import Conflict, NotFound, Refusal
 from shared.ledger import Record
 from shared.running import real_now
 
+SEALED_OTHERWISE = (
+    "密钥已换,此表余下的行无法读取,请重新上传 / "
+    "The secret has changed, and what is left of this table cannot be read: please upload it again"
+)
 OTHERS = "登录名已被占用 / This login is another's"
-NOT_BY_TABLE = "与已登记的不同,导入不改此项 / not the one on record, which a table does not change"
+NOT_BY_TABLE = "与已登记的不同;要改请在“更正”列填 是 / not the one on record: 更正 = 是 (correct = yes) changes it"
 
 
 class Unmasked(People):
@@ -73,7 +77,7 @@ class PeopleTables(Tables):
             record = known["people"].get(self.person_behind(account, login))
             if account and account["district"] != self.caller.district:
                 errors.append(row.wrong(self.kind, "login", OTHERS))
-            elif record and (wrong := self.differing(row, record)):
+            elif record and not row.values["correct"] and (wrong := self.differing(row.values, record)):
                 errors += [row.wrong(self.kind, column, NOT_BY_TABLE) for column in wrong]
             else:
                 place = Place(row.values["unit"] in known["units"], row.values["department"] in known["departments"])
@@ -84,19 +88,29 @@ class PeopleTables(Tables):
         return outcomes, errors
 
     @staticmethod
-    def differing(row: Row, record: Record) -> list[str]:
-        """Name what a row says otherwise than the record: names and phones are not a table's to change."""
+    def differing(values: dict, record: Record) -> list[str]:
+        """Name what a row says otherwise than the record: it changes names and phones only where it says so."""
         said = record.words.get(record.state.words, {})
-        return [name for name in ("name", "phone") if row.values[name] and row.values[name] != said.get(name)]
+        return [name for name in ("name", "phone") if values[name] and values[name] != said.get(name)]
+
+    def correction(self, values: dict, record: Record, correction: str) -> dict:
+        """Give the order that puts right what a row says otherwise, or nothing."""
+        fresh = dict.fromkeys(("name", "phone")) | {name: values[name] for name in self.differing(values, record)}
+        said = record.words.get(record.state.words, {})
+        order = {"self_id": record.id, "correction": correction, "said": said, **fresh}
+        return order if values["correct"] and any(fresh.values()) else {}
 
     def tried(self, values: dict, login: str, record: Record | None, place: Place) -> str:
         if record is None:
             list(domain.admit(Person(), caller=self.caller, now=self.now(), **self.admission(values, login, place)))
             return "new"
         domain.guard_active(record.state)
+        who, outcome = {"caller": self.caller, "now": self.now()}, "same"
+        if order := self.correction(values, record, TRIED):
+            outcome = "changed" if list(domain.correct(record.state, **who, **order)) else "same"
         if is_there(record, values):
-            return "same"
-        list(domain.move(record.state, caller=self.caller, now=self.now(), **self.motion(values, record, TRIED, place)))
+            return outcome
+        list(domain.move(record.state, **who, **self.motion(values, record, TRIED, place)))
         return "changed"
 
     @staticmethod
@@ -159,17 +173,23 @@ class PeopleTables(Tables):
             people.begin(account["person"], domain.admit, **self.admission(values, login, place))
             self.beside(Security).write("admitted", whom=account["person"], about=f"table {table}")
             return
+        id = str(uuid.uuid5(uuid.UUID(table), f"{row.sheet}/{row.line}"))
+        if order := self.correction(values, record, id):
+            people.forget_old(people.change(record.id, domain.correct, record.version, **order))
+            self.beside(Security).write("corrected", whom=record.id, about=f"table {table}")
         if not is_there(record, values):
-            move = str(uuid.uuid5(uuid.UUID(table), f"{row.sheet}/{row.line}"))
             # Their tokens are refused by whoever hears that they moved.
-            people.change(record.id, domain.move, **self.motion(values, record, move, place))
+            people.change(record.id, domain.move, **self.motion(values, record, id, place))
             self.beside(Security).write("moved", whom=record.id, about=f"table {table}")
 
     def sealed(self, texts: dict[str, str]) -> dict:
         return texts | ({"password": keys.encrypted(texts["password"], "table")} if "password" in texts else {})
 
     def opened(self, texts: dict) -> dict[str, str]:
-        return texts | ({"password": keys.decrypted(texts["password"], "table")} if "password" in texts else {})
+        try:
+            return texts | ({"password": keys.decrypted(texts["password"], "table")} if "password" in texts else {})
+        except Conflict:
+            raise Conflict(SEALED_OTHERWISE) from None
 
     # -- go out -------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What may be said in the dispatch catalogue (派单目录): a district's own categories, and who handles what where."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,7 +25,10 @@ class Category:
 
 @dataclass(frozen=True)
 class Rule:
-    """Who handles a category at a place; ``removed`` where that is said no longer."""
+    """Who handles a category at a place; ``removed`` where that is said no longer.
+
+    ``catalogue`` is the version of the whole catalogue in which it came to be so: each change of a rule makes the next.
+    """
 
     category: str = ""
     unit: str = ""
@@ -34,12 +37,13 @@ class Rule:
     community_first: bool = False
     never_community: bool = False
     removed: bool = False
+    catalogue: int = 0
     changes: dict[str, dict] = field(default_factory=dict)
 
 
 def changed(record: Category | Rule, fact: str, data: dict) -> Category | Rule:
     """Give a category or a rule as one more fact made it, which says all that it is from then on."""
-    said = {name: value for name, value in data.items() if name != "change"}
+    said = {name: value for name, value in data.items() if name not in ("change", "catalogue")}
     before = dict(list(record.changes.items())[1 - REMEMBERED :])
     changes = before | {data["change"]: said | {"fact": fact}}
     return replace(record, **said, changes=changes)
@@ -50,7 +54,16 @@ def evolve_category(category: Category, fact: str, data: dict, at: datetime, act
 
 
 def evolve_rule(rule: Rule, fact: str, data: dict, at: datetime, actor: str) -> Rule:
-    return replace(changed(rule, fact, data), removed=fact == "rule_removed")
+    return replace(changed(rule, fact, data), removed=fact == "rule_removed", catalogue=data.get("catalogue", 0))
+
+
+def as_of(history: Iterable[dict], catalogue: int) -> tuple[int, Rule]:
+    """Give a rule as it was in a version of the catalogue, with its own version then."""
+    version, rule = 0, Rule()
+    for entry in history:
+        if entry["data"].get("catalogue", 0) <= catalogue:
+            version, rule = entry["n"], evolve_rule(rule, entry["fact"], entry["data"], entry["at"], entry["actor"])
+    return version, rule
 
 
 def is_done(record: Category | Rule, change: str, **said) -> bool:
@@ -94,7 +107,7 @@ def set_category(
 def set_rule(
     rule: Rule, *, caller: Caller, now: datetime, category: str, unit: str, change: str, lead: str,
     assists: list[str], community_first: bool, never_community: bool, codes: Collection[str], is_unit: bool,
-    departments: list[str],
+    departments: list[str], catalogue: int,
 ) -> Iterator[Happened]:  # fmt: skip
     """One department leads, others assist; what no community may be made to do is never led or tried by it first.
 
@@ -128,11 +141,11 @@ def set_rule(
             "What is not on the community's duty list is never pushed down to it (Art. 17)",
             wrong,
         )
-    yield rule_set(change=change, **said)
+    yield rule_set(change=change, catalogue=catalogue, **said)
 
 
 def remove_rule(
-    rule: Rule, *, caller: Caller, now: datetime, category: str, unit: str, change: str
+    rule: Rule, *, caller: Caller, now: datetime, category: str, unit: str, change: str, catalogue: int
 ) -> Iterator[Happened]:
     """A rule that is removed may be set again; until then a wider one answers."""
     if is_done(rule, change, fact="rule_removed", category=category, unit=unit):
@@ -140,7 +153,7 @@ def remove_rule(
     must_be_for(caller, unit)
     if rule.removed:
         raise NotFound(f"{category}@{unit} 已无规则 / There is no rule {category}@{unit} any more")
-    yield rule_removed(change=change, category=category, unit=unit)
+    yield rule_removed(change=change, category=category, unit=unit, catalogue=catalogue)
 
 
 def must_be_for(caller: Caller, unit: str) -> None:

@@ -8,6 +8,7 @@ from services.roster.domain.scope import remembered
 from services.roster.domain.units import must_know_departments
 from shared.caller import Caller
 from shared.contract import Happened
+from shared.contracts import settings as shipped
 from shared.contracts.roster import opened, settings_changed
 from shared.errors import Conflict, NotFound
 
@@ -38,13 +39,7 @@ DEPARTMENTS = {
 }  # fmt: skip
 
 # What holds wherever no district and no unit of it has set anything else.
-CITY = {
-    "departments": list(DEPARTMENTS),
-    "must_have": ["chengguan", "shichang", "weijian", "xiaofang"],
-    "duty_hours": [{"days": [1, 2, 3, 4, 5], "opens": "09:00", "closes": "18:00"}],
-    "resident_whistle": False,
-    "report_within": 300,
-}
+CITY = {"departments": list(DEPARTMENTS)} | shipped.CITY
 
 
 def evolve(district: District, fact: str, data: dict, at: datetime, actor: str) -> District:

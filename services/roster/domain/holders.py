@@ -145,14 +145,20 @@ def stands_in(person: str, leaves: list[dict], terms: list[dict]) -> list[dict]:
 
 def publish_card(
     card: Card, *, caller: Caller, now: datetime, who: dict | None, path: list[str], person: str, change: str,
-    name: str, phone: str, title: str, hours: list[dict],
+    name: str, phone: str, title: str, hours: list[dict], said: dict | None = None,
 ) -> Iterator[Happened]:  # fmt: skip
-    """What is published of a person is their duty's; name and phone are words, and can be withdrawn."""
+    """What is published of a person is their duty's; name and phone are words, and can be withdrawn.
+
+    ``said`` are the words that were published under this change before, None where there are none to compare.
+    """
     who = must_be_here(who, "person")
     must_act_for(caller, person, who, path)
-    if not was_done(card.changes, change, {"hours": hours}):
-        words = {"name": name, "phone": phone} | ({"title": title} if title else {})
-        yield card_published(change=change, hours=hours, words=words)
+    words = {"name": name, "phone": phone} | ({"title": title} if title else {})
+    if was_done(card.changes, change, {"hours": hours}):
+        if said not in (None, words):
+            raise Conflict("编号已被使用,内容不同 / This id is already another change's")
+        return
+    yield card_published(change=change, hours=hours, words=words)
 
 
 def withdraw_card(

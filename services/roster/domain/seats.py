@@ -9,13 +9,11 @@ from services.roster.domain.periods import NEVER, covers, day_before, ends, hold
 from services.roster.domain.scope import must_reach, remembered, was_done
 from shared.caller import Caller
 from shared.contract import Happened
-from shared.contracts.roster import COMMUNITY, HEAD, STEWARD, appointed, term_ended
+from shared.contracts.roster import COMMUNITY, HEAD, MAY_HOLD, SPECIALISTS, STEWARD, appointed, term_ended
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
 # On which units a post sits; every other post is a department's, and sits on a community.
 SITS = {HEAD: ("community",), STEWARD: ("building", "compound")}
-MAY_HOLD = {HEAD: {"secretary"}, STEWARD: {"steward", "worker", "secretary", "resident"}}
-SPECIALISTS = {"specialist", "lead"}
 SAID = {HEAD: "站长", STEWARD: "楼长"}
 
 
@@ -142,7 +140,7 @@ def appoint(
     must_sit(post, unit, known)
     if period["until"] and period["until"] < period["since"]:
         raise Invalid("结束早于开始 / It would end before it begins", {"until": [f"≥ {since}"]})
-    if not holds(unit, period | {"until": period["until"] or ends(unit)[1]}):
+    if not holds(unit, period):  # also who is to stay for good: whoever closes a unit looks for them
         raise Conflict(f"{unit['name']}在此期间不存在或已撤销 / {unit['code']} is not open all that time")
     must_fit(post, must_be_here(who, "person"), "person")
     if substitute:

@@ -5,18 +5,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from services.roster.domain.periods import covers, day_before, ends, holds
-from services.roster.domain.scope import must_reach, remembered, was_done
+from services.roster.domain.scope import must_reach, remembered
 from shared.caller import Caller
 from shared.contract import Happened
 from shared.contracts.roster import (
     LEVELS,
+    plan_dropped,
+    restructuring_planned,
     unit_changed,
     unit_founded,
     unit_settings_changed,
     unit_split,
     units_merged,
 )
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from shared.rules.days import day_of
 
 # On what each level hangs; a building may stand in a community without a compound around it.
@@ -40,12 +42,18 @@ IS = ("code", "level", "type", "name", "aliases", "parent", "since", "until", "i
 
 @dataclass(frozen=True)
 class Unit:
-    """What a district founded or changed; ``unit`` is empty while it is as it ships."""
+    """What a district founded or changed; ``unit`` is empty while it is as it ships.
+
+    ``absorbed`` are the communities that were merged into it; ``due`` is the day of the first of its ``plans``.
+    """
 
     unit: dict = field(default_factory=dict)
     founded: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     pilot_settings: dict = field(default_factory=dict)
+    absorbed: list[str] = field(default_factory=list)
+    plans: dict[str, dict] = field(default_factory=dict)
+    due: str | None = None
     changes: dict[str, dict] = field(default_factory=dict)
 
 
@@ -54,11 +62,28 @@ def order_of(data: dict) -> dict:
     return {name: value for name, value in data.items() if name != "change"}
 
 
+def with_plans(before: Unit, plans: dict[str, dict], **fresh) -> Unit:
+    """Give a unit with other plans, and the day when the first of them is due."""
+    due = min((plan["since"] for plan in plans.values()), default=None)
+    return replace(before, plans=plans, due=due, **fresh)
+
+
+def without_plan(before: Unit, plan: str, **fresh) -> Unit:
+    return with_plans(before, {id: each for id, each in before.plans.items() if id != plan}, **fresh)
+
+
+def on_units_merged(unit: Unit, data: dict) -> Unit:
+    absorbed = [*unit.absorbed, *data["communities"]]
+    return without_plan(unit, data["change"], unit=data["unit"], absorbed=absorbed)
+
+
 CHANGES = {
     "unit_founded": lambda unit, data: replace(unit, unit=data["unit"], founded=data["unit"]),
     "unit_changed": lambda unit, data: replace(unit, unit=data["unit"]),
-    "units_merged": lambda unit, data: replace(unit, unit=data["unit"]),
-    "unit_split": lambda unit, data: unit,
+    "units_merged": on_units_merged,
+    "unit_split": lambda unit, data: without_plan(unit, data["change"]),
+    "restructuring_planned": lambda unit, data: with_plans(unit, unit.plans | {data["change"]: order_of(data)}),
+    "plan_dropped": lambda unit, data: without_plan(unit, data["plan"]),
     "unit_settings_changed": lambda unit, data: replace(
         unit, settings=data["settings"], pilot_settings=data["pilot_settings"]
     ),
@@ -214,40 +239,57 @@ def close(
     yield from changed(unit, row, change, until=str(until))
 
 
-def must_have_come(since: date, now: datetime) -> None:
-    """Communities become one or two on the day that it is written down, or before: the tree has no plans in it."""
-    if since > day_of(now):
-        raise Invalid("请在生效当日或之后登记 / Please on the day it takes effect, or after", {"since": [str(since)]})
-
-
 def must_be_a_community(row: dict) -> None:
     if row["level"] != "community":
         raise Invalid(f"{row['name']}不是社区 / {row['code']} is no community", {"code": [row["level"]]})
 
 
-def merge(
-    unit: Unit, *, caller: Caller, now: datetime, row: dict, others: list[dict], change: str, since: date,
-    name: str | None,
-) -> Iterator[Happened]:  # fmt: skip
-    """Communities of one street become one of them; one fact says so, the rest follows from it."""
-    must_reach(caller, row["path"], row["code"])
-    whole = as_it_is(unit, row)
-    data = {"into": row["code"], "communities": [each["code"] for each in others], "since": str(since)}
+def was_ordered(unit: Unit, change: str, **said) -> bool:
+    """Say whether a restructuring was ordered already, be it planned or carried out; another one is refused."""
     known = unit.changes.get(change)
-    if known and any(known.get(key) != value for key, value in data.items()):
+    if known and any(known.get(name) != value for name, value in said.items()):
         raise Conflict("编号已被使用,内容不同 / This id is already another change's")
-    if known:
+    return known is not None
+
+
+def merge(
+    unit: Unit, *, caller: Caller, now: datetime, row: dict, others: list[dict], gone: set[str], change: str,
+    since: date, name: str | None,
+) -> Iterator[Happened]:  # fmt: skip
+    """Communities of one street become one of them, on a day that has come; until then it is a plan."""
+    must_reach(caller, row["path"], row["code"])
+    communities = [each["code"] for each in others]
+    if was_ordered(unit, change, communities=communities, since=str(since)):
         return
-    must_have_come(since, now)
+    happened = list(merging(unit, row=row, others=others, gone=gone, change=change, since=str(since), name=name))
+    if since > day_of(now):
+        said = {"unit": row["code"], "kind": "merger", "since": str(since), "name": name}
+        happened = [restructuring_planned(change=change, communities=communities, new=None, places=[], **said)]
+    yield from happened
+
+
+def merging(
+    unit: Unit, *, row: dict, others: list[dict], gone: set[str], change: str, since: str, name: str | None
+) -> Iterator[Happened]:
+    """One fact says that communities became one, the rest follows; ``gone`` are those that went into another before."""
+    codes = [each["code"] for each in others]
     for each in (row, *others):
         must_be_a_community(each)
-        must_be_open(each, str(since))
-        must_be_open(each, day_before(str(since)))
+        must_stand(each, gone)
+        must_be_open(each, since)
+        must_be_open(each, day_before(since))
         if each["parent"] != row["parent"]:
             raise Conflict(f"{each['name']}不在同一街道 / {each['code']} is of another street")
-    if row["code"] in data["communities"]:
+    if row["code"] in codes:
         raise Invalid("不能并入自己 / A community cannot be merged into itself", {"communities": [row["code"]]})
-    yield units_merged(change=change, unit=whole | ({"name": name} if name else {}), **data)
+    whole = as_it_is(unit, row) | ({"name": name} if name else {})
+    yield units_merged(change=change, unit=whole, into=row["code"], communities=codes, since=since)
+
+
+def must_stand(row: dict, gone: set[str]) -> None:
+    """A community goes into another once, also where the tree has not followed yet."""
+    if row["code"] in gone:
+        raise Conflict(f"{row['name']}已并入别的社区 / {row['code']} has become part of another community")
 
 
 def merged(unit: Unit, *, caller: Caller, now: datetime, row: dict, change: str, into: str, since: str):
@@ -262,29 +304,78 @@ def rehung(unit: Unit, *, caller: Caller, now: datetime, row: dict, change: str,
 
 def split(
     unit: Unit, *, caller: Caller, now: datetime, row: dict, above: dict, taken: dict | None, places: list[dict],
-    change: str, new: str, name: str, since: date,
+    gone: set[str], change: str, new: str, name: str, since: date,
 ) -> Iterator[Happened]:  # fmt: skip
-    """Part of a community becomes a new one, with the places named; one fact says so, the rest follows from it."""
+    """Part of a community becomes a new one, with the places named, on a day that has come; until then it is a plan."""
     must_reach(caller, row["path"], row["code"])
-    named = {each["code"] for each in places}
-    # What stands in a compound that goes along goes with it.
-    going = [each["code"] for each in places if not named & set(each["path"])]
-    data = {"new": new, "name": name, "places": going, "since": str(since)}
-    if was_done(unit.changes, change, data):
+    going = [each["code"] for each in topmost(places)]
+    if was_ordered(unit, change, new=new, name=name, places=going, since=str(since)):
         return
+    order = {"row": row, "above": above, "taken": taken, "places": places, "gone": gone}
+    happened = list(splitting(unit, change=change, new=new, name=name, since=str(since), **order))
+    if since > day_of(now):
+        said = {"unit": row["code"], "kind": "split", "since": str(since), "name": name, "new": new}
+        happened = [restructuring_planned(change=change, communities=[], places=going, **said)]
+    yield from happened
+
+
+def topmost(places: list[dict]) -> list[dict]:
+    """What stands in a compound that goes along goes with it."""
+    named = {each["code"] for each in places}
+    return [each for each in places if not named & set(each["path"])]
+
+
+def splitting(
+    unit: Unit, *, row: dict, above: dict, taken: dict | None, places: list[dict], gone: set[str], change: str,
+    new: str, name: str, since: str,
+) -> Iterator[Happened]:  # fmt: skip
+    """One fact says that a community is split, the rest follows from it."""
     must_be_a_community(row)
-    must_have_come(since, now)
-    must_be_open(as_it_is(unit, row), str(since))
+    must_stand(row, gone)
+    must_be_open(as_it_is(unit, row), since)
     if taken:
         raise Conflict(f"代码已被使用({new}) / This code is taken ({new})")
     must_begin_with("community", new, above["code"])
     for each in places:
-        must_be_open(each, str(since))
+        must_be_open(each, since)
         if row["code"] not in each["path"]:
             raise Conflict(f"{each['name']}不在这个社区 / {each['code']} does not hang on this community")
         if each["level"] not in ("compound", "building"):
             raise Invalid("只有小区和楼可以划走 / Only compounds and buildings go along", {"places": [each["code"]]})
-    yield unit_split(change=change, **data)
+    yield unit_split(change=change, new=new, name=name, places=[each["code"] for each in topmost(places)], since=since)
+
+
+def carried_out(
+    unit: Unit, *, caller: Caller, now: datetime, plan: str, row: dict, above: dict, rows: dict[str, dict],
+    gone: set[str],
+) -> Iterator[Happened]:  # fmt: skip
+    """A plan is carried out on its day; where it no longer can be, it is dropped, and the reason is told."""
+    order = unit.plans.get(plan)
+    if order is None or order["since"] > str(day_of(now)):
+        return
+    said = {"row": row, "gone": gone, "change": plan, "since": order["since"], "name": order["name"]}
+    try:
+        if missing := [code for code in (*order["communities"], *order["places"]) if code not in rows]:
+            raise NotFound(f"没有 {'、'.join(missing)} / There is no {', '.join(missing)}")
+        if order["kind"] == "merger":
+            happened = list(merging(unit, others=[rows[code] for code in order["communities"]], **said))
+        else:
+            places = [rows[code] for code in order["places"]]
+            said |= {"new": order["new"], "taken": rows.get(order["new"]), "above": above}
+            happened = list(splitting(unit, places=places, **said))
+    except Refusal as refusal:
+        happened = [plan_dropped(change=plan, plan=plan, why=refusal.detail)]
+    yield from happened
+
+
+def drop_plan(unit: Unit, *, caller: Caller, now: datetime, row: dict, change: str, plan: str) -> Iterator[Happened]:
+    """What is only planned may be given up."""
+    must_reach(caller, row["path"], row["code"])
+    if was_ordered(unit, change, plan=plan):
+        return
+    if plan not in unit.plans:
+        raise NotFound(f"没有这个计划,或已执行({plan}) / No such plan, or it was carried out ({plan})")
+    yield plan_dropped(change=change, plan=plan, why="")
 
 
 def split_off(

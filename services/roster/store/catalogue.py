@@ -1,11 +1,14 @@
 """What the roster asks Mongo for its dispatch catalogue: a district's own categories, and its rules."""
 
+from contextlib import suppress
+
 from pymongo import ASCENDING
+from pymongo.errors import DuplicateKeyError
 
 from services.roster.domain import catalogue as domain
 from services.roster.store.districts import divisions
 from shared.contracts import events
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ledger import Ledger, Record
 
 READ = 200  # rows that are read beyond a page at once
@@ -72,17 +75,55 @@ class Rules(Ledger):
     """Who handles what where: one record for each pair of category and unit."""
 
     service, collection, kind, evolve = "roster", "rules", domain.Rule, staticmethod(domain.evolve_rule)
-    indexes = {"rules": [([("district", ASCENDING), ("id", ASCENDING)], {})]}
+    indexes = {
+        "rules": [
+            ([("district", ASCENDING), ("id", ASCENDING)], {}),
+            ([("district", ASCENDING), ("state.catalogue", ASCENDING)], {}),
+        ]
+    }
 
-    def set(self, category: str, unit: str, version: int | None, **order) -> dict:
-        """Say who handles a category at a unit."""
+    # Whoever sets or removes a rule holds the catalogue (Claims), so that its versions have one order.
+
+    def set(self, category: str, unit: str, version: int | None, catalogue: int | None = None, **order) -> dict:
+        """Say who handles a category at a unit; ``catalogue`` is the version that it has now, where that is known."""
         pair = {"category": category, "unit": unit, "is_unit": self.is_unit(unit)}
-        return shown(set_in(self, f"{category}@{unit}", domain.set_rule, version, **pair, **order))
+        pair["catalogue"] = (self.catalogue() if catalogue is None else catalogue) + 1
+        return self.noted(set_in(self, f"{category}@{unit}", domain.set_rule, version, **pair, **order))
 
     def remove(self, category: str, unit: str, version: int | None, change: str) -> dict:
         """Say it no longer."""
-        pair = {"category": category, "unit": unit, "change": change}
-        return shown(self.change(f"{category}@{unit}", domain.remove_rule, version, **pair))
+        pair = {"category": category, "unit": unit, "change": change, "catalogue": self.catalogue() + 1}
+        return self.noted(self.change(f"{category}@{unit}", domain.remove_rule, version, **pair))
+
+    def catalogue(self) -> int:
+        """Give the version that the catalogue of the district has now."""
+        row = self.rows("catalogues").find_one({"_id": self.caller.district})
+        known = row["version"] if row else 0
+        # Whoever wrote a rule last may have been cut off before it was noted.
+        return known + bool(self.rows("rules").find_one({"state.catalogue": known + 1}, {"_id": 1}))
+
+    def noted(self, record: Record) -> dict:
+        """Note that the catalogue has come so far; gives the rule."""
+        asked, number = {"_id": self.caller.district}, record.state.catalogue
+        if not self.rows("catalogues").find_one(asked):
+            with suppress(DuplicateKeyError):
+                self.rows("catalogues").insert_one(asked | {"version": number})
+        self.rows("catalogues").update_one(asked | {"version": {"$lt": number}}, {"$set": {"version": number}})
+        return shown(record)
+
+    def as_of(self, catalogue: int, limit: int, after: str | None, **asked) -> dict:
+        """Give a page of the rules as they stood in a version of the catalogue."""
+        if catalogue > (newest := self.catalogue()):
+            raise Invalid(f"目录只到第 {newest} 版 / The catalogue has come to version {newest}", {"as_of": [newest]})
+        rows, found = self.rows("rules").find({"id": {"$gt": after or ""}}, batch_size=limit + READ), []
+        for row in rows.sort([("district", ASCENDING), ("id", ASCENDING)]):
+            version, rule = domain.as_of(row["history"], catalogue)
+            is_asked = all(value in (None, getattr(rule, name)) for name, value in asked.items())
+            if version and not rule.removed and is_asked:
+                found.append(vars(rule) | {"version": version})
+            if len(found) > limit:
+                break
+        return page(found, limit, lambda rule: f"{rule['category']}@{rule['unit']}")
 
     def is_unit(self, code: str) -> bool:
         """Say whether the district has this unit: now, or as the divisions ship where no tree was heard of yet."""
@@ -92,8 +133,12 @@ class Rules(Ledger):
             return False
         return any(row["code"] == code and row["level"] != "district" for row in divisions())
 
-    def listing(self, category: str | None, unit: str | None, limit: int, after: str | None) -> dict:
+    def listing(
+        self, category: str | None, unit: str | None, limit: int, after: str | None, as_of: int | None = None
+    ) -> dict:
         """Give a page of the rules that stand, by category and unit; of one category or one unit where asked so."""
+        if as_of is not None:
+            return self.as_of(as_of, limit, after, category=category, unit=unit)
         rows = self.rows("rules").find({"id": {"$gte": after or ""}}, {"history": 0}, batch_size=limit + READ)
         found = []
         for row in rows.sort([("district", ASCENDING), ("id", ASCENDING)]):

@@ -48,6 +48,13 @@ class Cards(BlankFirst, Ledger):
         """Find a person's card, or give a blank one."""
         return super().get(f"card.{id.removeprefix('card.')}", history)
 
+    def said(self, person: str, change: str) -> dict | None:
+        """Give the words that were published under a change, None where it published none or they are erased."""
+        record = self.get(person, history=True)
+        refs = [each["words"]["ref"] for each in record.history if each["data"]["change"] == change and "words" in each]
+        words = record.words.get(refs[0], {}) if refs else {}
+        return None if "erased" in words else words or None
+
     def erase(self, person: str, change: str) -> None:
         """Erase what was published before a withdrawal."""
         self.forget(domain.withdrawn_by(self.get(person, history=True).history, change), "withdrawn")
@@ -97,7 +104,3 @@ class Staff(Store):
     def find(self, person: str | None) -> dict | None:
         """Find one person of this district."""
         return self.several({person}).get(person) if person else None
-
-    def active(self, people: set[str]) -> set[str]:
-        """Give those of several people who may work."""
-        return {person for person, row in self.several(people).items() if row["active"]}

@@ -6,6 +6,7 @@ changes with each row, so that a row may stand on another of its file.
 
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.roster.domain import seats as seat_rules
 from services.roster.domain import units as unit_rules
 from services.roster.domain.periods import covers, meet
 from services.roster.store.catalogue import Categories, Rules
+from services.roster.store.claims import Claims
 from services.roster.store.departments import Departments
 from services.roster.store.districts import Districts
 from services.roster.store.holders import Cards, Staff
@@ -29,6 +31,7 @@ from shared.rules import codes
 from shared.rules.days import day_of
 
 NOT_BY_TABLE = "与已登记的不同,导入不改此项 / not the one on record, which a table does not change"
+PATIENCE = 20.0  # seconds that a table waits for somebody: longer than a person would
 CYCLE = "上级成环 / what is above goes in a circle"
 TOGETHER = "姓名与电话须一起填写 / name and phone go together"
 
@@ -99,6 +102,10 @@ class PlaceTables(Tables):
         path = [*above["path"], above["code"]] if change["parent"] else unit["path"]
         return "changed", unit | happened.data["unit"] | {"path": path}
 
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold what the places hang on, which must not close just now."""
+        return self.beside(Claims).of(*(row.values["parent"] for row in rows), patience=PATIENCE)
+
     def ahead(self, rows: list[Row]) -> dict[str, dict]:
         """Ask for the units that the next rows name, with the way to each."""
         tree, named = self.beside(Tree), {row.values[name] for row in rows for name in ("code", "parent")}
@@ -154,9 +161,10 @@ def is_circle(above: dict[str, str], code: str) -> bool:
 
 
 STRANGER = (
-    "没有以此登录名导入的人;单独添加的人请填人员编号 / Nobody came in by a table under this login; "
-    "for who was let in singly, give the person's id"
+    "本区没有此登录名或编号的人,或刚添加尚未传到 / Nobody here has this login or id, "
+    "or they came in just now and are not known yet"
 )
+NOBODY = "登录名和人员编号填其一 / a login or a person's id, one of the two"
 
 
 class SeatTables(Tables):
@@ -164,17 +172,18 @@ class SeatTables(Tables):
 
     kind = KINDS["seats"]
     usual = "post"
-    columns = {"id": "post", "person": "login", "title": "name"}
+    columns = {"id": "post", "title": "name"}
 
-    def person(self, login: str) -> str:
-        """Give whom a row names: by the person's id, or by the login that a table of people let them in under."""
-        return login if codes.ID.fullmatch(login) else person_of(self.caller.district, login)
+    def person(self, values: dict) -> str:
+        """Give whom a row names: by id, which the gateway has put beside every login that is known."""
+        login = values["login"] or ""
+        return values["person"] or (login if codes.ID.fullmatch(login) else person_of(self.caller.district, login))
 
     def known(self, rows: list[Row]) -> dict:
         """Ask for the units, seats, people and cards that rows name."""
         good = [row.values for row in rows if row.is_good]
         tree, seats, cards, staff = (self.beside(kind) for kind in (Tree, Seats, Cards, Staff))
-        people = staff.several({self.person(each["login"]) for each in good})
+        people = staff.several({self.person(each) for each in good})
         units = {each["unit"] for each in good} | {who["unit"] for who in people.values() if who["unit"]}
         ids = sorted({seat_rules.seat_id(each["post"], each["unit"]) for each in good})
         found = seats.rows("seats").find({"_id": {"$in": [seats.key(id) for id in ids]}}, {"history": 0})
@@ -190,7 +199,7 @@ class SeatTables(Tables):
         """Try for each row what appointing, ending and publishing would do, each upon the ones before it."""
 
         def key(values: dict) -> tuple:
-            return values["post"], values["unit"], self.person(values["login"]), values["since"]
+            return values["post"], values["unit"], self.person(values), values["since"]
 
         errors, outcomes = list(twins(self.kind, rows, key, self.usual)), []
         for row in (row for row in rows if row.is_good):
@@ -206,9 +215,10 @@ class SeatTables(Tables):
 
     def tried(self, values: dict, term: str, seat: Any, known: dict) -> tuple[str, Any]:
         """Give what a row would do, and the seat as it would be."""
-        person, who = self.person(values["login"]), {"caller": self.caller, "now": self.now()}
+        person, who = self.person(values), {"caller": self.caller, "now": self.now()}
         if person not in known["people"]:
-            raise NotFound(STRANGER, {"person": [values["login"]]})
+            said = STRANGER if values["login"] or values["person"] else NOBODY
+            raise NotFound(said, {"person" if values["person"] and not values["login"] else "login": [said]})
         unit = known["units"].get(values["unit"])
         if unit is None:
             raise NotFound("本区没有这个单位 / No such unit in this district", {"unit": [values["unit"]]})
@@ -226,7 +236,7 @@ class SeatTables(Tables):
 
     def deciding(self, seat: Any, values: dict, id: str, unit: dict, departments: set[str], who: dict | None) -> tuple:
         """Give the rule that makes a seat what a row says, and its order; none where it is so already."""
-        person, until = self.person(values["login"]), values["until"] and str(values["until"])
+        person, until = self.person(values), values["until"] and str(values["until"])
         for term in seat.terms:
             if (term["person"], term["since"]) == (person, str(values["since"])) and meet(term, term):
                 if term["until"] == until:
@@ -239,12 +249,16 @@ class SeatTables(Tables):
 
     def publishing(self, values: dict, change: str, about: dict) -> dict:
         said = {"name": values["name"], "phone": values["phone"], "title": "", "hours": []}
-        return {"person": self.person(values["login"]), "change": change, **said, **about}
+        return {"person": self.person(values), "change": change, **said, **about}
 
     @staticmethod
     def about(who: dict | None, units: dict[str, dict]) -> dict:
         """Give who somebody is, and the way to the unit where they work."""
         return {"who": who, "path": units[who["unit"]]["path"] if who and who["unit"] in units else []}
+
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold the units, which must not close just now."""
+        return self.beside(Claims).of(*(row.values["unit"] for row in rows), patience=PATIENCE)
 
     def ahead(self, rows: list[Row]) -> set[str]:
         """Ask for the departments that there are."""
@@ -252,7 +266,7 @@ class SeatTables(Tables):
 
     def carry_out(self, table: str, row: Row, known: set[str]) -> None:
         """Appoint somebody, or end their term, and publish their card."""
-        values, person = row.values, self.person(row.values["login"])
+        values, person = row.values, self.person(row.values)
         seats, cards, staff, tree = (self.beside(kind) for kind in (Seats, Cards, Staff, Tree))
         id, unit = seat_rules.seat_id(values["post"], values["unit"]), tree.row(values["unit"])
         who, seat = staff.find(person), seats.get(id)
@@ -281,9 +295,9 @@ class SeatTables(Tables):
             terms = [term for term in state.terms if meet(term, today)]
             unit = tree.find(state.unit) if terms and own != district else None
             if own == district or (unit and own in (*unit["path"], unit["code"])):
-                items += [{"post": state.post, "unit": state.unit, "login": term["person"], **term} for term in terms]
-        cards = self.beside(Cards).published({item["login"] for item in items})
-        rows = [item | {name: cards[item["login"]].get(name) for name in ("name", "phone")} for item in items]
+                items += [{"post": state.post, "unit": state.unit, **term} for term in terms]
+        cards = self.beside(Cards).published({item["person"] for item in items})
+        rows = [item | {name: cards[item["person"]].get(name) for name in ("name", "phone")} for item in items]
         return self.page((("", row) for row in rows), len(rows)) | {"next": last}
 
 
@@ -329,15 +343,20 @@ class RuleTables(Tables):
             try:
                 # Also of what is the same: it may be no rule any more that could be set.
                 order = row.values | beside | {"is_unit": row.values["unit"] in known["units"], "change": TRIED}
+                order["catalogue"] = rule.catalogue
                 list(catalogue_rules.set_rule(replace(rule, changes={}), caller=self.caller, now=self.now(), **order))
                 outcomes.append("same" if is_set(rule, row.values) else "changed" if is_standing(rule) else "new")
             except Refusal as refusal:
                 errors += refused(self.kind, row, refusal, self.columns, self.usual)
         return outcomes, errors
 
+    def holding(self, rows: list[Row]) -> AbstractContextManager:
+        """Hold the catalogue, whose versions have one order."""
+        return self.beside(Claims).of("catalogue", patience=PATIENCE)
+
     def ahead(self, rows: list[Row]) -> dict:
-        """Ask for what every rule is judged by."""
-        return self.order()
+        """Ask for what every rule is judged by, and which version the catalogue has."""
+        return self.order() | {"catalogue": self.beside(Rules).catalogue()}
 
     def carry_out(self, table: str, row: Row, known: dict) -> None:
         """Set one rule, unless it stands as it is."""
@@ -347,7 +366,8 @@ class RuleTables(Tables):
                 return
         except NotFound:
             pass  # a rule that there never was
-        rules.set(version=None, change=id_of(table, row), **values, **known)
+        made = rules.set(version=None, change=id_of(table, row), **values, **known)
+        known["catalogue"] = max(known["catalogue"], made["catalogue"])
 
     def export(self, limit: int, after: str | None) -> dict:
         """Give a page of the rules that stand, by category and unit."""

@@ -11,6 +11,7 @@ from services.roster.store.blank import BlankFirst
 from services.roster.store.districts import district_names
 from shared.errors import NotFound
 from shared.ledger import Ledger, Record, Store
+from shared.rules.days import day_of
 
 CHUNK = 200
 
@@ -19,6 +20,23 @@ class Units(BlankFirst, Ledger):
     """The units that a district founded or changed, by their codes; the others are as they ship."""
 
     service, collection, kind, evolve = "roster", "units", domain.Unit, staticmethod(domain.evolve)
+
+    indexes = {
+        "units": [
+            ([("state.due", ASCENDING)], {"sparse": True}),
+            ([("district", ASCENDING), ("state.absorbed", ASCENDING)], {}),
+        ]
+    }
+
+    def due(self) -> list[tuple[str, str]]:
+        """Give the units, with their districts, whose plans are for today or before."""
+        asked = {"state.due": {"$lte": str(day_of(self.now()))}}
+        return [(row["district"], row["id"]) for row in self.wide("units").find(asked, {"district": 1, "id": 1})]
+
+    def gone(self, communities: list[str]) -> set[str]:
+        """Give those communities that have become part of another."""
+        rows = self.rows("units").find({"state.absorbed": {"$in": communities}}, {"state.absorbed": 1})
+        return {code for row in rows for code in row["state"]["absorbed"]}
 
     def found(self, code: str, **order) -> Record:
         """Found a unit of which there should be no record yet, in one write; where there is one, as any change."""
@@ -128,6 +146,7 @@ class Tree(Store):
         state = record.state
         fresh = dict(state.unit) | {"settings": state.settings, "pilot_settings": state.pilot_settings}
         fresh["version"] = record.version
+        fresh["plans"] = [{"plan": id, **plan} for id, plan in sorted(state.plans.items())]
         if above and record.version == 1:
             row = {"_id": record.id, **fresh, "path": [*above["path"], above["code"]]}
             with suppress(DuplicateKeyError):  # heard of already, or by a worker before this one

@@ -1,10 +1,12 @@
 """Who answers for what, where, on which day: the dispatch catalogue's rules, the seats, and who is away."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
-from shared.contracts.roster import COMMUNITY, HEAD
+from shared.contracts.roster import COMMUNITY, HEAD, MAY_HOLD, SPECIALISTS, STEWARD
 from shared.errors import Invalid, NotFound
+from shared.rules.days import BEIJING
 
 CLASS, SUB_CLASS = 2, 4  # figures of a class and of a sub class
 
@@ -159,6 +161,32 @@ def leaves_of(heard: Mapping[str, dict]) -> list[dict]:
     return [{**step, "back": backs.get(step["absence"])} for step in steps if step["fact"] == "leave_taken"]
 
 
+def absences_of(told: Mapping[str, dict]) -> list[dict]:
+    """Give when somebody answers for some posts only (``posts``), or for none, by what identity told of them."""
+    steps, posts, is_out, is_gone, found = in_order(told), None, False, False, []
+    for step, after in pairwise([*steps, None]):
+        if step["fact"] in ("admitted", "moved"):
+            posts = posts_of(step)
+        elif step["fact"] == "dismissed":
+            is_gone = True
+        else:
+            is_out = step["fact"] == "suspended"
+        until = str(date.fromisoformat(after["on"]) - timedelta(days=1)) if after else "9999-12-31"
+        whole = {"absence": "", "since": step["on"], "until": until, "substitute": None, "back": None}
+        if is_gone or is_out:
+            found.append(whole | {"posts": []})
+        elif posts is not None:
+            found.append(whole | {"posts": posts})
+    return found
+
+
+def posts_of(who: dict) -> list[str]:
+    """Give the posts that somebody may answer for: their department's, the station's head's, a building's steward's."""
+    is_special = who["department"] and not SPECIALISTS.isdisjoint(who["roles"])
+    at_home = [post for post, roles in MAY_HOLD.items() if not roles.isdisjoint(who["roles"])]
+    return [who["department"]] * bool(is_special) + at_home
+
+
 def term_on(terms: Iterable[dict], day: date) -> dict | None:
     """Give the term that runs on a day, both ends included; of several the one that began last."""
     at = day.isoformat()
@@ -166,37 +194,58 @@ def term_on(terms: Iterable[dict], day: date) -> dict | None:
     return max(running, key=lambda term: (term["since"], term["term"]), default=None)
 
 
-def away_on(leaves: Iterable[dict], day: date) -> list[dict]:
-    """Give the leaves that a person is on at a day, the one that began last first."""
+def away_on(leaves: Iterable[dict], day: date, post: str = "") -> list[dict]:
+    """Give the leaves that a person is on at a day, the one that began last first; for a post, whatever keeps them."""
     at = day.isoformat()
     running = [
-        each for each in leaves if each["since"] <= at <= each["until"] and (not each["back"] or at < each["back"])
+        each
+        for each in leaves
+        if each["since"] <= at <= each["until"] and (not each["back"] or at < each["back"])
+        if "posts" not in each or (post and post not in each["posts"])
     ]
     return sorted(running, key=lambda each: (each["since"], each["absence"]), reverse=True)
 
 
-def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: date) -> dict:
+def is_barred(leaves: Iterable[dict], day: date, post: str) -> bool:
+    """Say whether somebody may not hold a post at a day: dismissed, suspended, or moved elsewhere."""
+    return any("posts" in each for each in away_on(leaves, day, post))
+
+
+def who_answers(terms: Iterable[dict], leaves: Mapping[str, list[dict]], day: date, post: str = "") -> dict:
     """The holder answers unless away, then the leave's substitute, else the term's, each unless away; else nobody."""
     term = term_on(terms, day)
     if term is None:
         return {"person": None, "instead_of": None, "why": "此岗当日无人 / nobody holds this seat on that day"}
     holder = term["person"]
-    gone = away_on(leaves.get(holder, ()), day)
+    gone = away_on(leaves.get(holder, ()), day, post)
     if not gone:
         return {"person": holder, "instead_of": None, "why": "在岗 / holds the seat"}
     for who, whose in [*((each.get("substitute"), "leave") for each in gone), (term.get("substitute"), "term")]:
-        if who and not away_on(leaves.get(who, ()), day):
-            said = "请假,由假期代班人代 / away; the leave's substitute answers"
+        if who and not away_on(leaves.get(who, ()), day, post):
+            said = "不在岗,由假期代班人代 / away; the leave's substitute answers"
             if whose == "term":
-                said = "请假,由岗位代班人代 / away; the seat's substitute answers"
+                said = "不在岗,由岗位代班人代 / away; the seat's substitute answers"
             return {"person": who, "instead_of": holder, "why": said}
-    return {"person": None, "instead_of": holder, "why": "请假,无人代班 / away, and nobody in their stead"}
+    said = "请假,无人代班 / away, and nobody in their stead"
+    if all("posts" in each for each in gone):
+        said = "已停用、暂停或调离,无人代班 / dismissed, suspended or moved, and nobody in their stead"
+    return {"person": None, "instead_of": holder, "why": said}
+
+
+def posts_for(department: str) -> tuple[str, ...]:
+    """Give the posts that answer for a department: at home the building's steward, then the head of the station."""
+    return (STEWARD, HEAD) if department == COMMUNITY else (department,)
 
 
 def seats_for(department: str, path: Iterable[str]) -> list[str]:
-    """Give the seats that may answer for a department along a path; at home it is the community's head."""
-    post = HEAD if department == COMMUNITY else department
-    return [f"{post}@{unit}" for unit in path]
+    """Give the seats that may answer for a department along a path."""
+    path = list(path)
+    return [f"{post}@{unit}" for post in posts_for(department) for unit in path]
+
+
+def over_at(until: str) -> datetime:
+    """Give the moment at which a term is over: when the day after its last begins in Beijing."""
+    return datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), BEIJING)
 
 
 def people_in(terms: Iterable[dict]) -> set[str]:
@@ -216,7 +265,8 @@ def answer_for(
     for seat in seats_for(department, path):
         if seat not in seats:
             continue
-        found = {"department": department, "seat": seat} | who_answers(seats[seat], leaves, day)
+        found = {"department": department, "seat": seat}
+        found |= who_answers(seats[seat], leaves, day, seat.partition("@")[0])
         if found["person"]:
             return found
         if nearest is None and found["instead_of"]:

@@ -6,7 +6,7 @@ id), and every step of what adds up, under its number. So the same facts fold to
 
 import time
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -106,6 +106,12 @@ class Answering(Store):
         """A leave is a person's, whose id is the record's; they may hold seats in several districts."""
         self.step("leaves_heard", self.of_district(fact["subject"]), fact)
 
+    def person(self, fact: dict) -> None:
+        """Keep what became of somebody beside their leaves: it keeps them from their seats as these do."""
+        step = {"fact": fact["type"], "on": str(day_of(datetime.fromisoformat(fact["time"])))}
+        step |= {name: fact["data"][name] for name in ("roles", "department") if name in fact["data"]}
+        self.add("leaves_heard", self.of_district(fact["subject"]), **{f"told__n{version_of(fact)}": step})
+
     def category_set(self, fact: dict) -> None:
         data = fact["data"]
         row = {"name": data["name"], "retired": data["retired"]}
@@ -135,9 +141,11 @@ class Answering(Store):
         """
         place, now, wanted, found = (self.database.name, self.caller.district, collection), time.monotonic(), [], {}
         for id in dict.fromkeys(ids):
-            until, row = REMEMBERED.get((*place, id), (0.0, {}))
+            until, row = REMEMBERED.get((*place, id), (0.0, None))
             if now > until:
                 wanted.append(id)
+                if row is not None:  # one asks anew, and others go by what was known until the answer is here
+                    REMEMBERED[(*place, id)] = (now + FRESH, row)
             else:
                 found[id] = row
         if wanted:
@@ -174,9 +182,36 @@ class Answering(Store):
 
     def settings(self, unit: str, district: dict) -> dict:
         """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""
-        units = self.around(unit, self.today())
-        path = domain.path_of(unit, units, self.today())
+        day = self.today()
+        units = self.around(unit, day)
+        path = domain.path_of(unit, units, day)
         return domain.settings_at(district, path, units, self.find("settings_heard", path))
+
+    def name_of(self, unit: str) -> str:
+        """Give the name of a unit; its code where no fact has named it."""
+        return self.find("units_heard", [unit])[unit].get("name") or unit
+
+    def terms(self, seat: str) -> list[dict]:
+        """Give the terms of a seat as they are by now, not as they are remembered."""
+        row = self.rows("seats_heard").find_one({"_id": seat}) or {}
+        return domain.terms_of(row.get("heard", {}))
+
+    def staff(self, department: str) -> set[str]:
+        """Give everybody who holds a seat of a department today, anywhere in the district, or stands in there."""
+        day, found = self.today(), set()
+        for post in domain.posts_for(department):
+            span = {"$gte": f"{post}@{self.caller.district}", "$lt": f"{post}@{self.caller.district}:"}
+            rows = self.rows("seats_heard").find({"_id": span}, batch_size=1000)
+            terms = [domain.term_on(domain.terms_of(row.get("heard", {})), day) for row in rows]
+            people = domain.people_in(filter(None, terms))
+            leaves = self.leaves(people, day)
+            people |= {each for who in people for each in domain.substitutes(domain.away_on(leaves[who], day))}
+            found |= {who for who in people if not domain.is_barred(leaves.get(who, ()), day, post)}
+        return found
+
+    def look_anew(self) -> None:
+        """Forget what is remembered: what is decided now must not rest on how it was a moment ago."""
+        REMEMBERED.clear()
 
     def today(self) -> date:
         return day_of(self.now())
@@ -194,17 +229,25 @@ class Answering(Store):
         self.must_know(category)
         units = self.around(unit, day) if district_of(unit) == self.caller.district else {}
         domain.must_be_known("unit", unit, unit == self.caller.district or "level" in units.get(unit, {}))
-        path = domain.path_of(unit, units, day)
-        wide = domain.with_absorbed(path, units, day)
+        rule = self.rule(category, unit, day)
+        answers = self.answers([rule["lead"], *rule["assists"]], unit, day)
+        lead, *assists = (answers[each] for each in (rule["lead"], *rule["assists"]))
+        return rule | {"category": category, "unit": unit, "lead": lead, "assists": assists}
+
+    def rule(self, category: str, unit: str, day: date) -> dict:
+        """Give the catalogue's rule for a category at a unit; raises ``NotFound`` where it has none."""
+        path = domain.path_of(unit, self.around(unit, day), day)
         ids = [f"{width}@{code}" for width in domain.widths(category) for code in path]
-        rule = domain.resolve(category, path, self.find("rules_heard", ids))
-        departments = [rule["lead"], *rule["assists"]]
-        asked = [seat for department in departments for seat in domain.seats_for(department, wide)]
-        rows = self.find("seats_heard", asked)
+        return domain.resolve(category, path, self.find("rules_heard", ids))
+
+    def answers(self, departments: Iterable[str], unit: str, day: date) -> dict[str, dict]:
+        """Give who answers for each of these departments at a unit on a day."""
+        departments, units = list(departments), self.around(unit, day)
+        wide = domain.with_absorbed(domain.path_of(unit, units, day), units, day)
+        rows = self.find("seats_heard", [seat for each in departments for seat in domain.seats_for(each, wide)])
         seats = {id: domain.terms_of(row["heard"]) for id, row in rows.items() if row}
         leaves = self.leaves({who for terms in seats.values() for who in domain.people_in(terms)}, day)
-        answers = [domain.answer_for(department, wide, seats, leaves, day) for department in departments]
-        return rule | {"category": category, "unit": unit, "lead": answers[0], "assists": answers[1:]}
+        return {each: domain.answer_for(each, wide, seats, leaves, day) for each in departments}
 
     def leaves(self, people: set[str], day: date) -> dict[str, list[dict]]:
         """Give the leaves of people, and of who stands in for those who are away on the day."""
@@ -212,7 +255,8 @@ class Answering(Store):
         while asked := sorted(people - found.keys()):
             rows = self.find("leaves_heard", [self.of_district(who) for who in asked])
             for who in asked:
-                found[who] = domain.leaves_of(rows[self.of_district(who)].get("heard", {}))
+                row = rows[self.of_district(who)]
+                found[who] = domain.leaves_of(row.get("heard", {})) + domain.absences_of(row.get("told", {}))
             people = {each for who in asked for each in domain.substitutes(domain.away_on(found[who], day))}
         return found
 

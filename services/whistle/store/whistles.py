@@ -3,18 +3,20 @@
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import product
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.whistle.domain import acts
 from services.whistle.domain import whistles as domain
+from shared.contracts.settings import CITY
 from shared.errors import Invalid, NotFound
 from shared.ledger import Ledger, Record, Store
 from shared.rules.codes import district_of
 
 LOOK = 200
 UNUSED = timedelta(days=1)
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 FRESH = 2.0
 REMEMBERED: dict[tuple, tuple[float, dict]] = {}  # bounded by Beijing's communities
 
@@ -27,13 +29,46 @@ class Whistles(Ledger):
         "whistles": [
             ([("district", ASCENDING), ("state.blown_at", DESCENDING)], {}),
             ([("district", ASCENDING), ("state.community", ASCENDING), ("state.blown_at", DESCENDING)], {}),
-            ([("district", ASCENDING), ("state.stage", ASCENDING), ("state.community", ASCENDING)], {}),
+            ([("state.wake", ASCENDING)], {"sparse": True}),
         ]
     }
 
-    def has(self, id: str) -> bool:
-        """Say whether the district has this whistle."""
-        return self.rows("whistles").find_one({"_id": self.key(id)}, {"version": 1}) is not None
+    def blown_before(self, id: str, order: str, texts: dict) -> Record | None:
+        """Find what this very order blew; another order under the same id raises ``Conflict``, none gives None."""
+        row = self.rows("whistles").find_one({"_id": self.key(id)})
+        if not row:
+            return None
+        known, first = self.with_words([self.record_of(row)])[0], row["history"][0]
+        by = first["data"].get("order"), first["actor"]
+        acts.must_be_the_same(
+            by == (order, self.caller.actor) and acts.said_before(known.words, known.state.words, texts)
+        )
+        return known
+
+    def bare(self, id: str) -> Record:
+        """Find one record without its words: for what follows from facts, which never carry any."""
+        row = self.rows("whistles").find_one({"_id": self.key(id)}, {"history": 0})
+        if not row:
+            raise NotFound(f"本区没有这一件({id}) / No such thing in this district ({id})")
+        return self.record_of(row)
+
+    def several(self, ids: list[str]) -> list[Record]:
+        """Give these whistles with their words, in this order."""
+        rows = self.rows("whistles").find({"_id": {"$in": [self.key(id) for id in ids]}}, {"history": 0}) if ids else ()
+        records = self.with_words([self.record_of(row) for row in rows])
+        return sorted(records, key=lambda record: ids.index(record.id))
+
+    def texts(self, refs: list[str]) -> dict[str, dict]:
+        """Give what was written under these references."""
+        asked = Record("", self.caller.district, 0, None, refs=tuple(refs))
+        return self.with_words([asked])[0].words
+
+    def due(self, most: int = 100) -> list[tuple[str, str]]:
+        """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
+        # From somewhere on: the embedded database would read all that never rings, whose wake is null, before it.
+        asked = {"state.wake": {"$gt": BEFORE_ALL, "$lte": self.now()}}
+        rows = self.wide("whistles").find(asked, {"district": 1, "id": 1})
+        return [(row["district"], row["id"]) for row in rows.sort("state.wake", 1).limit(most)]
 
     def newest(self, stage: str | None, communities: list[str], limit: int, after: str | None) -> dict:
         """Give a page, newest first; ``after`` is the moment and id where the page before ended."""
@@ -58,39 +93,6 @@ class Whistles(Ledger):
             if not stage or row["state"]["stage"] == stage:
                 records.append(self.record_of(row))
         return {"items": self.with_words(records), "next": here if seen == limit + LOOK else None}
-
-    def open_work(self, department: str, communities: list[str], limit: int, after: str | None) -> dict:
-        """Give a page of what is not settled and calls a department in these communities, the oldest first.
-
-        Asked by stage and community, so that what is read is bounded by what is open there, however much was settled.
-        """
-        rows = []
-        for stage, community in product(("blown", "attended"), communities):
-            asked = {"state.stage": stage, "state.community": community}
-            rows += self.rows("whistles").find(asked, {"history": 0}, batch_size=LOOK)
-        places = {f"{row['state']['blown_at'].isoformat()}~{row['id']}": row for row in rows}
-        found = [each for each in sorted(places) if department in places[each]["state"]["called"]]
-        page = [each for each in found if each > (after or "")][: limit + 1]
-        records = self.with_words([self.record_of(places[each]) for each in page[:limit]])
-        return {"items": records, "next": page[limit - 1] if len(page) > limit else None}
-
-
-def shown(record: Record) -> dict:
-    """Give a whistle as its readers see it, with the words or with why they are gone."""
-    state = record.state
-    words = {ref: ({"erased": said["erased"]} if "erased" in said else said) for ref, said in record.words.items()}
-    return vars(state) | {
-        "id": record.id,
-        "version": record.version,
-        "place": {"lon": state.lon, "lat": state.lat} if state.lon is not None else None,
-        "words": words.get(state.words),
-        "settlement": words.get(state.settlement_words),
-        "reports": [
-            each | {"report": id, "words": words.get(each["words"])} for id, each in sorted(
-                state.reports.items(), key=lambda pair: pair[1]["at"]
-            )
-        ],
-    }  # fmt: skip
 
 
 class Photos(Store):
@@ -121,6 +123,13 @@ class Photos(Store):
         if not row or row.get("erased"):
             raise NotFound("没有这张照片,或已删除 / No such photo in this district, or it was erased")
         return row
+
+    def types(self, words: dict) -> dict[str, str]:
+        """Give the media types of all photos that these words show, as a proof has them, by their digests."""
+        said = [word["photos"] for word in words.values() if word != "erased" and "photos" in word]
+        shown = sorted({digest for word in said if word != "withheld" for digest in word["text"]})
+        rows = self.rows("photos").find({"_id": {"$in": [self.key(digest) for digest in shown]}})
+        return {row["digest"]: row["type"] for row in rows}
 
     def must_have(self, digests: list[str]) -> None:
         """Refuse an order whose photos were not uploaded here first."""
@@ -203,12 +212,12 @@ class Districts(Store):
         except DuplicateKeyError:
             self.rows("settings").update_one({"_id": key, "version": {"$lt": version}}, {"$set": fresh})
 
-    def rules(self) -> dict:
-        """Give the settings of the caller's district; remembered for ``FRESH`` seconds, they change rarely."""
+    def rules(self) -> tuple[dict, int]:
+        """Give what holds in the caller's district and its version, remembered for ``FRESH`` seconds."""
         row = self.remembered("settings", self.caller.district)
         if not row:
             raise NotFound("本区尚未开通 / This district is not open yet")
-        return row["settings"]
+        return CITY | row["settings"], row["version"]
 
     def must_know(self, community: str) -> None:
         """Refuse a community that is not one of this district's."""
@@ -220,6 +229,8 @@ class Districts(Store):
         place = (self.database.name, self.caller.district, collection, key)
         until, row = REMEMBERED.get(place, (0.0, None))
         if time.monotonic() > until:
+            if row:  # one asks anew, and others go by what was known until the answer is here
+                REMEMBERED[place] = (time.monotonic() + FRESH, row)
             row = self.rows(collection).find_one({"_id": key})
             if row:
                 REMEMBERED[place] = (time.monotonic() + FRESH, row)

@@ -1,0 +1,65 @@
+"""What follows when a whistle's facts are heard: safe to repeat, whichever step was the last before a crash."""
+
+from contextlib import suppress
+
+from services.whistle.domain import answering as answers
+from services.whistle.domain import calling, closing
+from services.whistle.domain import open as standing
+from services.whistle.domain.clocks import ENDED
+from shared.errors import Conflict
+from shared.ledger import Record
+from shared.rules.days import day_of
+
+
+class Following:
+    """Carries out, in the whistle's own history, what a fact means for a whistle."""
+
+    def __init__(self, service):
+        self.of = service
+
+    def enter(self, id: str) -> None:
+        """Enter a whistle in its street's register of the year, and name what was settled at the same place before."""
+        record = self.of.whistles.bare(id)
+        street, year = standing.street_of(record.state.community), day_of(record.state.blown_at).year
+
+        def number(whose: str, n: int) -> None:
+            self.number(record if whose == id else self.of.whistles.bare(whose), street, year, n)
+
+        if record.state.number is None:
+            self.of.register.take(street, year, id, number)
+
+    def number(self, record: Record, street: str, year: int, n: int) -> None:
+        state, rules = record.state, self.of.rules_at(record.state.community)
+        places = standing.places_of(vars(state), rules["recurs_metres"])
+        settled = self.of.open.at("settled_whistles", state.category, places)
+        order = {
+            "number": standing.number_of(self.of.answering.name_of(street), year, n),
+            "recurrence_of": standing.recurrence_of(state, settled, rules),
+        }
+        self.of.whistles.change(record, calling.enter, **order)
+
+    def absorb(self, id: str) -> None:
+        """Make all who reported a whistle that was merged reporters of what it was merged into, wherever that went."""
+        state = self.of.whistles.bare(id).state
+        if state.merged_into:
+            order = {"people": sorted(state.people), "source": id}
+            self.of.whistles.change(state.merged_into, closing.absorb, **order)
+
+    def plan(self, post: str, unit: str, term: str) -> None:
+        """Plan what becomes of somebody's open work when their term ends."""
+        seat = f"{post}@{unit}"
+        known = next((each for each in self.of.answering.terms(seat) if each["term"] == term), None)
+        if known and known.get("until"):
+            self.of.handovers.plan(term, known["person"], seat, answers.over_at(known["until"]))
+
+    def pass_on(self, row: dict) -> None:
+        """Pass the open work of whoever left a seat on to whoever answers there now."""
+        self.of.answering.look_anew()
+        for each in self.of.open.seated(row["person"], row["seat"]):
+            order = {"department": each["department"], "left": row["person"]}
+            state = self.of.whistles.bare(each["whistle"]).state
+            if state.stage not in ENDED:
+                given = self.of.given(state, [each["department"]])
+                with suppress(Conflict):  # others are at it: it is looked at once more
+                    self.of.whistles.change(each["whistle"], calling.pass_on, given=given, **order)
+        self.of.handovers.done(row)

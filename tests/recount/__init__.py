@@ -1,0 +1,1 @@
+"""Counts anew, over the API and with nothing of ours, what the platform says that it did."""
