@@ -46,7 +46,8 @@ def prepare(test: bool = False) -> None:
             return
         raise SystemExit(".venv 指向别处且不完整 / .venv is a link, and there is no Python where it leads")
     stamps = VENV / "stamps"
-    said = f"{sys.version_info[:2]} {ROOT}\n"
+    # Where it really is: one that is linked from another clone is that clone's, and is not to be made anew here.
+    said = f"{sys.version_info[:2]} {VENV.resolve().parent}\n"
     wanted = {file.name: hashlib.sha256((said + file.read_text()).encode()).hexdigest() for file in files}
     missing = [file for file in files if not _stamped(stamps / file.name, wanted[file.name])]
     if not missing:
