@@ -53,9 +53,9 @@ def photos():
     return fields.List(own.digest(), load_default=list, validate=validate.Length(max=9, error="最多 9 张 / 9 at most"))
 
 
-def summoned():
+def summoned(**options):
     """Whom a summons is for: a department, or ``community`` for the community itself."""
-    return own.department()
+    return own.department(**options)
 
 
 def note(least: int = 0, most: int = 2000):
@@ -159,7 +159,7 @@ class SendBack(Act):
 class DecideReturn(Act):
     """Upheld, the department is released, and ``instead`` is called where one is named; refused, it goes on."""
 
-    department = summoned()
+    department = summoned(required=True)
     upheld = fields.Boolean(required=True)
     instead = fields.String(load_default=None, allow_none=True, validate=own.Whole(own.codes.DEPARTMENT))
     note = note()
@@ -189,7 +189,7 @@ class AskExtension(Act):
 
 
 class DecideExtension(Act):
-    department = summoned()
+    department = summoned(required=True)
     granted = fields.Boolean(required=True)
     note = note()
 
@@ -220,7 +220,7 @@ class Withdraw(Act):
 class Reassign(Act):
     """改派: one department is released and another called in its place."""
 
-    department = summoned()
+    department = summoned(required=True)
     instead = own.department(required=True)
     note = note(1)
 
@@ -228,7 +228,7 @@ class Reassign(Act):
 class HandSummonsOver(Act):
     """``person`` left out: to whoever holds the seat now."""
 
-    department = summoned()
+    department = summoned(required=True)
     person = own.code(re.compile("^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"), load_default=None, allow_none=True)
     note = note()
 
