@@ -193,11 +193,11 @@ def test_an_adjustment_whose_call_was_cut_off_holds_for_tokens_too(url, mongo, s
     order = eventually(lambda: (made := a_worker(**here)) and operator.post("/v1/people", made).ok and made)
     client = signed_in(url, order)
     roles = Roles(mongo, Caller("110117", order["id"], ("district",), "110117"), clock.now, Mute())
-    said = {"adjustment": fresh(), "role": "worker", "add": ["whistle.blow"], "drop": []}
+    said = {"adjustment": fresh(), "role": "worker", "add": ["person.reveal"], "drop": []}
     recorded_only(roles, "worker", domain.adjust, **said)
     eventually(lambda: is_out(client), 15)
     row = next(row for row in renewed(client).get("/v1/access").json()["items"] if row["role"] == "worker")
-    assert row["add"] == ["whistle.blow"]
+    assert row["add"] == ["person.reveal"]
 
 
 # -- put right --------------------------------------------------------------------------------------------------------
