@@ -44,7 +44,9 @@ class Client:
     def sign_in(self) -> None:
         """Begin a session, the first or another."""
         self.since = time.monotonic()
-        self.signed = requests.post(f"{self.url}/v1/sessions", json=self.known_as, timeout=30).json()
+        answer = requests.post(f"{self.url}/v1/sessions", json=self.known_as, timeout=30)
+        assert answer.status_code == 201, answer.text
+        self.signed = answer.json()
         self.session.headers["Authorization"] = f"Bearer {self.signed['token']}"
 
     def staying(self) -> "Client":
@@ -126,7 +128,7 @@ def eventually(what: Callable[[], object], seconds: float = 10, every: float = 0
         if found:
             return found
         if time.monotonic() > limit:
-            raise AssertionError(f"not within {seconds} s: {found!r}")
+            raise AssertionError(f"not within {seconds} s: {getattr(found, 'text', '') or repr(found)}")
         time.sleep(every)
 
 

@@ -151,8 +151,9 @@ def answered(stage: Stage, role: str, case) -> int:
         return case.call(base_url=stage.url, session=stage.session, headers=headers, timeout=30)
 
     answer = ask()
-    if answer.status_code == 401 and role != "nobody" and not is_open:
-        client.sign_in()  # the token was old, or an adjustment has ended it
+    # Of the bad orders some leave the token out: those are meant to be refused.
+    if answer.status_code == 401 and "Authorization" in answer.request.headers and not is_open:
+        client.sign_in()  # it was old, or an adjustment has ended it
         answer = ask()
     assert answer.status_code not in (500, 503), answer.text
     case.validate_response(answer, checks=CHECKS)
@@ -354,7 +355,7 @@ def whistle_orders(stage: Stage) -> dict:
         def ask():
             id = led_to(acts[name], head, **here)
             # To whom a seat belongs, the whistle service hears on its own feet.
-            return eventually(lambda: (made := acts[name].do(id)).status_code == 201 and made)
+            return eventually(lambda: acts[name].do(id))
 
         return ask
 

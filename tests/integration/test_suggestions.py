@@ -12,8 +12,9 @@ def suggest(client: Client, text: str):
 @pytest.mark.parametrize(
     ("text", "category"), [("三楼阳台违建", "0101"), ("饭馆油烟呛人", "0116"), ("共享单车乱停", "0506")]
 )
-def test_words_find_their_category_and_say_why(wmy, text, category):
-    answer = suggest(wmy, text)
+def test_words_find_their_category_and_say_why(sjy, text, category):
+    # 西城区 gets categories of its own from other tests, which fit some of the words better.
+    answer = suggest(sjy, text)
     assert answer.status_code == 200, answer.text
     first = answer.json()["items"][0]
     assert first["category"] == category and first["name"] and 0 < first["score"] < 1
