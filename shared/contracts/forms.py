@@ -6,6 +6,7 @@ A view takes plain values as they are and asks marshmallow for the others only, 
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -23,12 +24,15 @@ class View(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    def __init__(self, **options: Any):
-        super().__init__(**options)
-        self.written = [
-            (name, PLAIN.get(type(field)), write_of(name, field)) for name, field in self.dump_fields.items()
-        ]
-        self.looks = [(name, field, look_of(field)) for name, field in self.load_fields.items()]
+    @cached_property
+    def written(self) -> list[tuple[str, type | None, Callable]]:
+        """Give each field's name, what it takes as it is, and how it writes all else; made when first needed."""
+        known = self.dump_fields.items()
+        return [(name, PLAIN.get(type(field)), write_of(name, field)) for name, field in known]
+
+    @cached_property
+    def looks(self) -> list[tuple[str, fields.Field, Callable]]:
+        return [(name, field, look_of(field)) for name, field in self.load_fields.items()]
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """Write a thing, or ``many``, as it travels: exactly what marshmallow writes."""
@@ -75,8 +79,8 @@ def write_of(name: str, field: fields.Field) -> Callable[[Any], Any]:
     if is_of_view(field):
         return field.schema.dump
     if type(field) is fields.List and is_of_view(field.inner):
-        dump = field.inner.schema.dump
-        return lambda values: [each and dump(each) for each in values]
+        inner = field.inner.schema
+        return lambda values: [None if each is None else inner.dump(each) for each in values]
     return lambda value: field.serialize(name, {name: value})
 
 

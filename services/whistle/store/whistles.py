@@ -18,7 +18,6 @@ from shared.rules.codes import district_of
 LOOK = 200
 SPANS = (1, 8, 64, 512, 4_096, 32_768, 1_000_000)  # hours: seven questions for the rarest whistles, one for the usual
 UNUSED = timedelta(days=1)
-BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 FRESH = 2.0
 REMEMBERED: dict[tuple, tuple[float, dict]] = {}  # bounded by Beijing's communities
 
@@ -31,7 +30,6 @@ class Whistles(Ledger):
         "whistles": [
             ([("district", ASCENDING), ("state.blown_at", DESCENDING)], {}),
             ([("district", ASCENDING), ("state.community", ASCENDING), ("state.blown_at", DESCENDING)], {}),
-            ([("state.wake", ASCENDING)], {"sparse": True}),
         ]
     }
 
@@ -64,13 +62,6 @@ class Whistles(Ledger):
         """Give what was written under these references."""
         asked = Record("", self.caller.district, 0, None, refs=tuple(refs))
         return self.with_words([asked])[0].words
-
-    def due(self, most: int = 100) -> list[tuple[str, str]]:
-        """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
-        # From somewhere on: the embedded database would read all that never rings, whose wake is null, before it.
-        asked = {"state.wake": {"$gt": BEFORE_ALL, "$lte": self.now()}}
-        rows = self.wide("whistles").find(asked, {"district": 1, "id": 1})
-        return [(row["district"], row["id"]) for row in rows.sort("state.wake", 1).limit(most)]
 
     def newest(self, stage: str | None, communities: list[str], limit: int, after: str | None) -> dict:
         """Give a page, newest first; ``after`` is the moment and id where the page before ended.
