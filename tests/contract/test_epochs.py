@@ -9,7 +9,7 @@ import pytest
 
 from deploy import database as ours
 from services import epochs
-from services.epochs import Epochs, rows_of
+from services.epochs import rows_of
 from shared.caller import Caller
 from shared.running import clock, real_now
 from shared.service import TIMER
@@ -24,7 +24,8 @@ class Telling(Mute):
     """A process that remembers what it was given to tell."""
 
     def __init__(self, database):
-        self.epochs, self.given = Epochs(database), []
+        super().__init__(database)
+        self.given = []
 
     def begin(self, ledger):
         return self.epochs.begin(ledger)
