@@ -20,6 +20,7 @@ from deploy import database, topology
 from deploy.local import ROOT, Platform, memory
 from deploy.settings import free_port
 from shared.contracts import CONTRACTS
+from tests.bench.floor import app
 from tests.bench.floor.contract import FLOOR
 from tests.fault.harm import depth, tree
 from tests.make import Client, a_blow, eventually
@@ -93,7 +94,7 @@ class House:
         )
         self.port = free_port()
         door = {**os.environ, **settings.environment("gateway"), "PORT": str(self.port), "RATE_LIMITS": "off"}
-        gateway = ["-m", "gunicorn", "-c", "gateway/gunicorn.py", "tests.bench.floor.app:create()"]
+        gateway = ["-m", "gunicorn", "-c", "gateway/gunicorn.py", f"{app.__name__}:create({self.listeners})"]
         with (self.home / "floor.log").open("w") as log:
             # In sessions of their own: an interrupt ends them through here, in order.
             own = {"cwd": ROOT, "stdout": log, "stderr": log, "start_new_session": True}
@@ -105,7 +106,7 @@ class House:
         self.platform.stop_one("gateway")
 
     def without_listeners(self) -> None:
-        """Have nobody hear what whistles tell: what others, and the whistle's own views, do with it is their rate."""
+        """Have no service hear what whistles tell: what others do with it, and its own views, is their rate."""
         api = topology.Management(self.settings.management())
         vhost = self.settings.vhost
         for name, contract in CONTRACTS.items():

@@ -15,6 +15,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from services.epochs import Epoch
 from services.roster.store.districts import divisions
 from services.whistle.domain import calling
 from services.whistle.domain import open as standing
@@ -69,15 +70,20 @@ class Gathering(dict):
     def __missing__(self, name: str) -> Gathered:
         return self.setdefault(name, Gathered())
 
+    def begin(self, ledger: type) -> tuple[Epoch, str]:
+        """Give an epoch of which there is no note: nothing in it is ever told."""
+        epoch = Epoch()
+        return epoch, epoch.begin()
+
     def insert(self, *steps: tuple[Gathered, list[dict]]) -> None:
         for collection, rows in steps:
             for row in rows:
-                # What notes that something is untold is struck at once: none of this is told.
-                if "untold_since" not in row:
-                    collection.insert_one(row)
+                collection.insert_one(row)
 
-    def tell(self, *_: Any) -> None:
-        """Tell nobody."""
+    def tell(self, ledger: type, epoch: Epoch, row: dict, entries: list[dict]) -> None:
+        """Tell nobody; strike what would be struck once it was told."""
+        if "said" not in row:
+            del self[f"{ledger.collection}_words"].held[row["_id"]]
 
     def flush(self, database: Database) -> None:
         """Insert in bulk what was gathered, words before records."""

@@ -19,10 +19,13 @@ def account(platform, path: Path) -> dict[str, int]:
         kept, witness = client["huying_whistle"], client["huying_figures"]
         rows = {row["_id"]: row["history"] for row in kept["whistles"].find({}, {"history": 1}, batch_size=200)}
         ids = {f"whistle/{key}/{entry['n']}" for key, history in rows.items() for entry in history}
+        notes = [note["_id"] for note in kept["whistles_untold"].find({})]
         untold = {
-            f"whistle/{note['record']}/{n}"
-            for note in kept["whistles_words"].find({"untold_since": {"$exists": True}})
-            for n in range(note["first"], note["last"] + 1)
+            f"whistle/{row['record']}/{n}"
+            for note in notes
+            for row in kept["whistles_words"].find({"_id": {"$gte": f"{note}0", "$lt": f"{note}g"}})
+            for n in range(row["first"], row["last"] + 1)
+            if not row.get("told")
         }
         heard = {row["id"] for bucket in witness["heard"].find({}, {"heard": 1}) for row in bucket["heard"]}
     finally:
