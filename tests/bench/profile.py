@@ -42,7 +42,8 @@ def stacks(path: Path) -> list[tuple[list[str], int]]:
     found = []
     for line in path.read_text().splitlines():
         frames, _, count = line.rpartition(" ")
-        found.append(([short(frame) for frame in frames.split(";") if frame], int(count)))
+        if frames.strip():
+            found.append(([short(frame) for frame in frames.split(";") if frame], int(count)))
     return found
 
 
