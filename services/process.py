@@ -17,10 +17,10 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from pymongo.collection import Collection
 
+from services.entrypoints import GONE
 from services.inserts import Inserts
-from shared.ledger import Ledger
+from services.ledger import Ledger
 from shared.running import log
-from shared.service import GONE
 
 ASIDE = Semaphore(2)
 GATHER = 0.02  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed

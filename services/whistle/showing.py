@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from services.ledger import Record
 from services.whistle.domain import clocks
 from services.whistle.domain.acts import SIDE, is_in_unit
 from services.whistle.domain.open import OF_WHISTLE
 from services.whistle.domain.whistles import Whistle
 from shared.caller import Caller
-from shared.ledger import Record
 
 WITHHELD = {"withheld": True}
 
