@@ -47,7 +47,8 @@ def pytest_terminal_summary(terminalreporter):
     for report in (each for reports in terminalreporter.stats.values() for each in reports):
         if getattr(report, "when", "") == "call":
             for name, row in report.user_properties:
-                tables.setdefault(name, []).append(row)
+                if isinstance(row, dict):
+                    tables.setdefault(name, []).append(row)
     for name, rows in tables.items():
         terminalreporter.section(name)
         for cells in (rows[0], *(row.values() for row in rows)):

@@ -9,8 +9,11 @@ from services.whistle.domain.acts import SIDE, is_in_unit
 from services.whistle.domain.open import OF_WHISTLE
 from services.whistle.domain.whistles import Whistle
 from shared.caller import Caller
+from shared.contracts import permissions
 
 WITHHELD = {"withheld": True}
+# What offices write to each other, and why they send work on, is not the reporter's.
+OF_OFFICES = {"meeting": None, "account": None}
 
 
 def may_read(
@@ -69,7 +72,7 @@ def shown(record: Record, caller: Caller) -> dict:
             for name, each in home.items()
         ]
 
-    return vars(state) | {
+    view = vars(state) | {
         "id": record.id,
         "version": record.version,
         "called": list(state.active) or (state.asked if state.stage == "awaiting" else []),
@@ -93,3 +96,21 @@ def shown(record: Record, caller: Caller) -> dict:
         "words": words(state.words),
         "settlement": words(state.settlement),
     }
+    return view if permissions.may(caller.roles, "whistle.read", caller.adjusted) else for_reporter(view, caller.actor)
+
+
+def for_reporter(view: dict, person: str) -> dict:
+    """Leave what somebody needs who reported a whistle and is no official: how it goes, what came of it, and their own
+    words; of whoever else reported the same, the title alone (PIPL Art. 6, no more than the purpose needs).
+    """
+    is_own, first = view["blown_by"] == person, view["words"] or {}
+    title = {name: first[name] for name in ("title", "erased", "withheld") if name in first}
+    told = [each for each in view["confirmations"] if each["by"] in (person, view["settled_by"])]
+    return view | OF_OFFICES | {
+        "blown_by": person if is_own else "",
+        "words": view["words"] if is_own else title or None,
+        "reporters": [each for each in view["reporters"] if each["person"] == person],
+        "reports": [each | {"words": None} for each in view["reports"]],
+        "summonses": [each | {"returned": None, "extension": None} for each in view["summonses"]],
+        "confirmations": [each if each in told else each | {"by": "", "words": None} for each in view["confirmations"]],
+    }  # fmt: skip

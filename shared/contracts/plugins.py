@@ -7,9 +7,10 @@ import re
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
 from shared.contracts import evaluation, figures, identity, roster, whistle
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 from shared.contracts.permissions import ROLES
 from shared.contracts.roster import a_change, a_version
 

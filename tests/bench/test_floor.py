@@ -18,6 +18,7 @@ from deploy import database, topology
 from deploy.local import ROOT, Platform, memory
 from deploy.settings import free_port
 from shared.contracts import CONTRACTS
+from tests.bench.floor import app
 from tests.bench.floor.contract import FLOOR
 from tests.conftest import ready
 from tests.make import Client, eventually
@@ -61,7 +62,7 @@ def house_of(listeners: bool):
     started = [
         subprocess.Popen([sys.executable, "-m", "tests.bench.floor"], cwd=ROOT, env=env, stdout=log, stderr=log),
         subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gateway/gunicorn.py", "tests.bench.floor.app:create()"],
+            [sys.executable, "-m", "gunicorn", "-c", "gateway/gunicorn.py", f"{app.__name__}:create({listeners})"],
             cwd=ROOT, env=door | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log,
         ),
     ]  # fmt: skip
@@ -79,7 +80,7 @@ def house_of(listeners: bool):
 
 
 def without_listeners(running: Platform) -> None:
-    """Have nobody hear what whistles tell: what others, and the whistle's own views, do with it is their own rate."""
+    """Have no service hear what whistles tell: what others, and the whistle's own views, do with it is their rate."""
     settings = running.settings
     api = topology.Management(settings.management())
     for name, contract in CONTRACTS.items():

@@ -18,8 +18,10 @@ from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi import checks as openapi
 
 from gateway.api.evaluation import INDICATORS
+from services.whistle.store.answering import FRESH
 from shared.contracts.permissions import ROLES
 from shared.contracts.rows import person_of
+from shared.contracts.settings import CITY
 from tests.make import Client, a_blow, eventually, fresh, solved
 from tests.make_acts import good_acts, led_to
 from tests.make_plugins import a_plug_in
@@ -456,8 +458,20 @@ def plugin_orders(stage: Stage) -> dict:
     }
 
 
+def under_the_citys_settings(stage: Stage) -> None:
+    """Whatever was set by chance before: in this community the city's settings hold, and all departments are called."""
+    admin = stage.clients["district"]
+    departments = [row["code"] for row in admin.get("/v1/departments").json()["items"]]
+    for pilot in (False, True):
+        order = {"change": fresh(), "settings": CITY | {"departments": departments}, "pilot": pilot}
+        answer = admin.post(f"/v1/units/{stage.community}/settings", order)
+        assert answer.status_code < 300, answer.text
+    time.sleep(FRESH + 1)  # the whistle service hears of it, and goes so long by what it knew
+
+
 def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sign_in):
     """One good order for each operation, checked against what is published about its answer."""
+    under_the_citys_settings(stage)
     who, one_more = stage.clients, stage.admit("secretary")[0]
     renewal = stage.admit("observer")[0].signed["renewal"]
     (mine, _), (other, other_id), (them, their_id) = (stage.admit("observer") for _ in range(3))

@@ -1,11 +1,14 @@
 """The main job over HTTP: a community blows, departments come and answer, it looks and settles; for both districts."""
 
+import json
 import threading
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.make import SIJIYUAN, WANMINGYUAN, Client, a_blow, eventually, fresh, solved
+from tests.make_people import XICHENG, admitted, is_out, signed_in
 
 CHAOYANG_COMMUNITY = "110105001001"
 
@@ -201,6 +204,50 @@ def test_of_two_settlements_at_once_one_holds_and_one_yields(wmy, street, chengg
         assert wmy.steps(id).count("settled") == 1
 
 
+@pytest.mark.parametrize(
+    ("noun", "order", "status", "said"),
+    [
+        ("reports", {"place": {"lon": 121.5, "lat": 38.9}}, 422, "不在北京"),
+        ("reports", {"place": {"lon": 116.34, "lat": 39.93}, "note": "长" * 100_000}, 422, "过长"),
+        ("answers", {"result": "solved", "text": "长" * 100_000}, 422, "过长"),
+        ("contacts", {"way": "pigeon", "note": ""}, 422, "phone"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_plain_words_and_changes_nothing(wmy, chengguan, noun, order, status, said):
+    id = wmy.blow()["id"]
+    before = wmy.at_rest(id).json()
+    answer = chengguan.act(noun, id, order)
+    assert answer.status_code == status and said in answer.text, answer.text[:500]
+    assert wmy.get(f"/v1/whistles/{id}").json() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"place": {"lon": 121.5, "lat": 38.9}}, "不在北京"), ({"text": "长" * 100_000}, "过长")],
+)
+def test_what_cannot_be_blown_is_refused_and_is_not_there(wmy, changes, said):
+    order = a_blow(**changes)
+    answer = wmy.post("/v1/whistles", order)
+    assert answer.status_code == 422 and said in answer.text, answer.text[:500]
+    assert wmy.get(f"/v1/whistles/{order['id']}").status_code == 404
+
+
+def test_a_photo_of_fifty_megabytes_is_refused_in_plain_words(wmy):
+    answer = wmy.session.post(f"{wmy.url}/v1/photos", data=bytes(50_000_000), headers={"Content-Type": "image/jpeg"})
+    assert answer.status_code == 413 and "太大" in answer.json()["detail"], answer.text
+
+
+def test_a_specialist_who_left_yesterday_does_not_report_in(url, admin, wmy):
+    left = admitted(admin, roles=["specialist"], unit=XICHENG, department="chengguan")
+    specialist, id = signed_in(url, left), wmy.blow()["id"]
+    order = {"revocation": fresh(), "reason": "dismissed"}
+    assert admin.post(f"/v1/people/{left['id']}/revocations", order).status_code == 201
+    eventually(lambda: is_out(specialist), 2)
+    before = wmy.at_rest(id).json()
+    assert specialist.report(id).status_code == 401
+    assert wmy.get(f"/v1/whistles/{id}").json() == before
+
+
 def test_who_acts_on_what_has_moved_on_is_told_so(wmy, chengguan):
     id = wmy.blow()["id"]
     seen = wmy.at_rest(id)
@@ -347,6 +394,27 @@ def test_a_resident_reads_no_whistle_but_their_own(wmy, sign_in):
     for path in ("/v1/whistles", f"/v1/whistles/{id}", f"/v1/whistles/{id}/history", "/v1/figures", "/v1/inbox"):
         assert resident.get(path).status_code == 403
     assert resident.get(f"/v1/my-whistles/{id}").status_code == 404
+
+
+def test_who_reported_the_same_reads_how_it_goes_and_nothing_of_the_first_reporter_or_between_offices(
+    wmy, sign_in, chengguan, street
+):
+    now = datetime.fromisoformat(street.get("/v1/clock").json()["now"])
+    month, spring = (now + timedelta(days=30)).isoformat(), str((now + timedelta(days=90)).date())
+    resident, words = sign_in("xc-res"), {"title": "阳台违建", "text": "我家楼上", "address": "三单元 401"}
+    id = wmy.blow(departments=["chengguan"], **words)["id"]
+    assert chengguan.act("contacts", id, {"way": "phone", "note": "电话已约。"}).status_code == 201
+    joined = resident.act("joinings", id, {"note": "我也看见了。"})
+    assert joined.status_code == 201, joined.text
+    assert chengguan.act("extension-requests", id, {"until": month, "note": "等产权单位。"}).status_code == 201
+    assert street.act("accounts", id, {"obstacle": "season", "review": spring, "note": "冬季。"}).ok
+    read = resident.get(f"/v1/my-whistles/{id}").json()
+    assert read["words"] == {"title": words["title"]} and read["blown_by"] == ""
+    assert [each["words"]["note"] for each in read["reporters"]] == ["我也看见了。"]
+    assert read["account"] is None and [each["extension"] for each in read["summonses"]] == [None]
+    assert not any(word in json.dumps(read, ensure_ascii=False) for word in ("楼上", "401", "等产权", "冬季"))
+    assert joined.json()["words"] == {"title": words["title"]}
+    assert wmy.get(f"/v1/my-whistles/{id}").json()["words"]["address"] == words["address"]
 
 
 def test_nobody_who_is_not_signed_in_learns_anything(url, wmy):

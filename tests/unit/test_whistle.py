@@ -128,6 +128,13 @@ def test_nobody_joins_a_confidential_whistle_in_order_to_read_it():
     assert RESIDENT.actor in a_life().do("join", RESIDENT).state.people
 
 
+def test_nothing_is_merged_into_a_confidential_whistle_whose_words_its_reporters_would_then_read():
+    secret, other = a_life(confidential=True), a_life()
+    with pytest.raises(Conflict, match="保密"):
+        other.do("merge", SECRETARY, world={"target": secret.state})
+    assert secret.do("merge", SECRETARY, world={"target": other.state}).state.stage == "merged"
+
+
 def test_the_same_report_by_another_person_is_refused():
     life = a_life().do("report", of("chengguan"), R1)
     with pytest.raises(Conflict):

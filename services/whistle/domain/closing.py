@@ -135,10 +135,12 @@ def join(
 def merge(
     whistle: Whistle, *, caller: Caller, now: datetime, given: Given, told: dict, into: str, note: str
 ) -> Iterator[Happened]:
-    """并案: one matter is worked at once; everybody who reported it is a reporter of the other."""
+    """并案: one matter is worked at once; everybody who reported it is a reporter of the other, never of a secret."""
     must_be_of_community(caller, whistle, given)
     must_lead_to(whistle, "merged")
     must_be_open(given.target)
+    if given.target.confidential:
+        raise Conflict("保密件不能作为主件,请将保密件并入公开件 / Nothing is merged into what is confidential")
     if given.target.category[:2] != whistle.category[:2]:
         raise Invalid("类别不同,不能并案 / They are of different classes", {"into": [into]})
     yield merged(**told, into=into, words=words_of({"note": note}))
