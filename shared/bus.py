@@ -65,10 +65,10 @@ class Link:
         self.is_plugin = Caller.of_plugin(self.user) is not None
         self.purpose, self.opened, self.lost = purpose, opened, lost
         self.connected = self.closing = False
-        self.thread = threading.Thread(target=self.run, name=purpose, daemon=True)
+        self.thread = threading.Thread(target=self.keep_open, name=purpose, daemon=True)
         self.thread.start()
 
-    def run(self) -> None:
+    def keep_open(self) -> None:
         pause = 0.1
         while not self.closing:
             try:

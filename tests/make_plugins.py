@@ -33,6 +33,11 @@ def plugged_in(admin: Client, **changes) -> dict:
     return answer.json()
 
 
+def traffic(admin: Client, plugin: dict) -> dict:
+    """Give how a program stands, as was seen a few seconds ago; nothing where it was not seen yet."""
+    return admin.get(f"/v1/plugins/{plugin['id']}").json()["traffic"] or {}
+
+
 def unplugged(admin: Client, plugin: dict) -> None:
     answer = admin.post(f"/v1/plugins/{plugin['id']}/revocations", {"change": fresh()})
     assert answer.status_code == 201, answer.text
@@ -70,6 +75,18 @@ def a_bus(platform, plugin: dict):
         yield bus
     finally:
         bus.close()
+
+
+def heard(uri: str, user: str, seconds: float = 5) -> tuple | None:
+    """Take the next fact from a program's queue, ``(properties, body)``; nothing where there is none in time."""
+    with by_pika(uri) as connection:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=1)
+        for method, properties, body in channel.consume(f"{user}.facts", inactivity_timeout=seconds):
+            if method:
+                channel.basic_ack(method.delivery_tag)
+            return (properties, body) if method else None
+    return None
 
 
 class Running:

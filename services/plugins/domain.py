@@ -159,7 +159,7 @@ HEARD = {
     "x-delivery-limit": 20,
     "x-overflow": "drop-head",
     "x-dead-letter-strategy": "at-most-once",  # the other way would tell publishers no
-    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": "parked",  # on its own exchange
     # Two of one program: the second waits until the first is gone, so that facts come in order.
     "x-single-active-consumer": True,
 }
@@ -208,7 +208,7 @@ def permissions(user: str) -> dict[str, str]:
 def queues(user: str) -> dict[str, dict]:
     """Give its queues with their arguments."""
     return {
-        f"{user}.facts": HEARD | {"x-dead-letter-routing-key": f"{user}.parked"},
+        f"{user}.facts": HEARD | {"x-dead-letter-exchange": user},
         f"{user}.parked": PARKED,
         f"{user}.calls": ASKED,
         f"{user}.replies": ANSWERED,

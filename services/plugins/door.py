@@ -131,6 +131,7 @@ class Door:
                 took, lost = partial(self.on_message, guest, channel), partial(self.on_lost, guest)
                 channel.basic_consume(f"{guest.user}.calls", callback=took, on_cancel=lost)
         except AMQPError as error:
+            guest.channel = None
             log("door not yet open", actor=guest.user, why=type(error).__name__)
 
     def on_message(self, guest: Guest, channel: Any, message: Any) -> None:

@@ -1,6 +1,7 @@
 """The plugins service's entrypoints."""
 
 from copy import copy
+from threading import Lock
 
 from prometheus_client import Gauge
 
@@ -12,6 +13,7 @@ from shared.contracts import plugins as contract
 from shared.contracts import roster
 from shared.running import frames, log
 
+ALONE = Lock()  # an order and the timer are not at one plug-in at once; between replicas the tag settles it
 MOST = 1_000  # put aside messages that one order settles
 SHOWN = 50
 
@@ -108,7 +110,7 @@ class PluginsService:
             try:
                 whole = set(domain.QUEUES) <= seen.get(user, {}).keys()
                 if not whole or tags.get(user) != there.tag(record, user):
-                    there.follow(record)
+                    there.follow(there.plugins.get(record.id))
                 row = there.watched.note(user, self.broker.traffic(seen.get(user, {})))
             except Exception as error:
                 log("plug-in not followed", actor=user, **frames(error))
@@ -132,16 +134,15 @@ class PluginsService:
 
     def follow(self, record):
         """Have the broker hold a plug-in as its record says, and say so again where it moved on meanwhile."""
-        user = domain.user_of(record.district, record.state)
-        while True:
-            if record.state.revoked_at:
-                self.broker.remove(user)
-                return
-            hash, generation = self.passwords.hash_of(user, record.state.generation)
-            self.broker.apply(user, record.state, hash, broker.tag(record.version, generation))
-            before, record = record, self.plugins.get(record.id)
-            if before.version == record.version:
-                return
+        user, before = domain.user_of(record.district, record.state), None
+        with ALONE:
+            while before is None or before.version != record.version:
+                if record.state.revoked_at:
+                    self.broker.remove(user)
+                    return
+                hash, generation = self.passwords.hash_of(user, record.state.generation)
+                self.broker.apply(user, record.state, hash, broker.tag(record.version, generation))
+                before, record = record, self.plugins.get(record.id)
 
     def applied(self, record, password=None):
         """Show a plug-in as an order has left it; where the broker cannot have it so just now, it follows soon."""
@@ -149,7 +150,7 @@ class PluginsService:
             self.follow(record)
             is_applied = True
         except OSError as error:
-            log("broker does not follow yet", why=type(error).__name__)
+            log("broker does not follow yet", actor=domain.user_of(record.district, record.state), **frames(error))
             is_applied = False
         return self.shown(record) | {"password": password, "applied": is_applied}
 
@@ -164,5 +165,6 @@ class PluginsService:
 
     def shown(self, record):
         user = domain.user_of(record.district, record.state)
-        live = {} if record.state.revoked_at else {"traffic": Watched.traffic(self.watched.of(user))}
-        return vars(record.state) | {"id": record.id, "version": record.version, "user": user} | live
+        traffic = None if record.state.revoked_at else Watched.traffic(self.watched.of(user))
+        known = {"id": record.id, "version": record.version, "user": user, "traffic": traffic}
+        return vars(record.state) | known

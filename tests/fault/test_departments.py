@@ -15,7 +15,7 @@ import pytest
 
 from tests.fault.harm import depth, parked
 from tests.make import Client, a_blow, eventually, fresh
-from tests.make_plugins import Running, a_program, by_pika, plugged_in, python, unplugged, uri_of
+from tests.make_plugins import Running, a_program, by_pika, plugged_in, python, traffic, unplugged, uri_of
 
 DEPARTMENT = Path(__file__).with_name("department.py")
 SMALL = {"calls_a_second": 5, "backlog": 20, "bytes": 10_000_000}
@@ -139,7 +139,7 @@ class Fleet:
 
 
 def connected(admin: Client, plugin: dict) -> bool:
-    return bool((admin.get(f"/v1/plugins/{plugin['id']}").json()["traffic"] or {}).get("connected"))
+    return bool(traffic(admin, plugin).get("connected"))
 
 
 def test_a_full_queue_puts_the_oldest_aside_and_tellers_are_never_told_no(platform, url, admin, wmy):
@@ -169,9 +169,12 @@ def taken(platform, plugin: dict, count: int) -> list[str]:
     found = []
     with by_pika(uri_of(platform, plugin)) as connection:
         channel = connection.channel()
-        while len(found) < count:
-            _, _, body = channel.basic_get(f"{plugin['user']}.facts", auto_ack=True)
+        channel.basic_qos(prefetch_count=1)
+        for method, _, body in channel.consume(f"{plugin['user']}.facts", inactivity_timeout=10):
             found.append(json.loads(body)["subject"])
+            channel.basic_ack(method.delivery_tag)
+            if len(found) == count:
+                break
     return found
 
 

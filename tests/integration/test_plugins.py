@@ -12,6 +12,7 @@ from deploy import topology
 from services.plugins.broker import Management
 from shared.contracts import whistle
 from shared.errors import Conflict, Forbidden, NotFound, Unavailable
+from tests import make_plugins
 from tests.make import SIJIYUAN, eventually, fresh
 from tests.make_plugins import (
     PROGRAMS,
@@ -22,6 +23,7 @@ from tests.make_plugins import (
     by_pika,
     plugged_in,
     python,
+    traffic,
     unplugged,
     uri_of,
 )
@@ -44,14 +46,9 @@ def names(api: Management, platform, what: str) -> set[str]:
 
 def heard(platform, plugin: dict, seconds: float = 5) -> dict | None:
     """Take the next fact from a program's queue; nothing where there is none."""
-    with by_pika(uri_of(platform, plugin)) as connection:
-        channel, limit = connection.channel(), time.monotonic() + seconds
-        while time.monotonic() < limit:
-            method, properties, body = channel.basic_get(f"{plugin['user']}.facts", auto_ack=True)
-            if method:
-                return {"id": properties.message_id, "type": properties.type, "by": properties.user_id, "body": body}
-            time.sleep(0.05)
-    return None
+    properties, body = make_plugins.heard(uri_of(platform, plugin), plugin["user"], seconds) or (None, None)
+    known = properties and {"id": properties.message_id, "type": properties.type, "by": properties.user_id}
+    return known and known | {"body": body}
 
 
 def is_out(platform, plugin: dict) -> bool:
@@ -76,7 +73,7 @@ def test_a_password_is_shown_once_and_lies_nowhere(platform, admin):
     plugin = first.json()
     again = admin.post("/v1/plugins", order)
     assert again.status_code == 201 and again.json()["password"] is None and again.json()["id"] == plugin["id"]
-    assert admin.get(f"/v1/plugins/{plugin['id']}").json()["password"] is None
+    assert "password" not in admin.get(f"/v1/plugins/{plugin['id']}").json()
     assert not is_out(platform, plugin)
     with pymongo.MongoClient(database.service_uri(platform.settings, "plugins")) as client:
         everything = str([list(client["huying_plugins"][name].find({})) for name in ("plugins", "passwords", "names")])
@@ -214,8 +211,9 @@ def test_one_setting_switches_between_program_and_people(platform, admin, wmy, c
         with pytest.raises(Forbidden, match="人工"):
             bus.ask(whistle.sign, {"id": other, "act": fresh()})
         assert bus.ask(whistle.get, {"id": other})["id"] == other, "it reads on"
-        assert chengguan.act("signatures", other, {}).status_code == 201
-        assert chengguan.report(other).status_code == 201
+        by_people = wmy.blow()["id"]
+        assert chengguan.act("signatures", by_people, {}).status_code == 201
+        assert chengguan.report(by_people).status_code == 201
 
         third = wmy.blow()["id"]
         assert admin.post(path, {"change": fresh(), "acts": True}).json()["acts"] is True
@@ -300,9 +298,8 @@ def test_what_it_cannot_handle_is_put_aside_shown_heard_again_or_dropped(platfor
         with by_pika(uri_of(platform, plugin)) as connection:
             channel = connection.channel()
             channel.confirm_delivery()
-            (method, properties, body) = eventually(
-                lambda: (got := channel.basic_get(f"{plugin['user']}.facts"))[0] and got
-            )
+            channel.basic_qos(prefetch_count=1)
+            method, properties, body = next(channel.consume(f"{plugin['user']}.facts", inactivity_timeout=10))
             kept = pika.BasicProperties(
                 user_id=plugin["user"], message_id=properties.message_id, type=properties.type, delivery_mode=2,
                 headers={"x-reason": "ValueError: 地址不在辖区"},
@@ -312,7 +309,7 @@ def test_what_it_cannot_handle_is_put_aside_shown_heard_again_or_dropped(platfor
         path = f"/v1/plugins/{plugin['id']}"
         (row,) = admin.get(f"{path}/parked").json()["items"]
         assert row["reason"] == "ValueError: 地址不在辖区" and id in row["id"] and row["type"] == "called"
-        eventually(lambda: admin.get(path).json()["traffic"]["parked"] == 1, 15)
+        eventually(lambda: traffic(admin, plugin).get("parked") == 1, 15)
         change = fresh()
         assert admin.post(f"{path}/replays", {"change": change}).status_code == 201
         assert admin.post(f"{path}/replays", {"change": change}).status_code == 201, "once"
@@ -327,10 +324,9 @@ def test_how_a_program_stands_is_in_the_figures_of_the_platform(platform, admin,
 
     with a_program(admin) as plugin:
         wmy.blow(), wmy.blow()
-        path = f"/v1/plugins/{plugin['id']}"
-        standing = eventually(lambda: (seen := admin.get(path).json()["traffic"]) and seen["backlog"] == 2 and seen, 20)
+        standing = eventually(lambda: (seen := traffic(admin, plugin)).get("backlog") == 2 and seen, 20)
         assert standing["connected"] is False and standing["parked"] == 0
-        eventually(lambda: admin.get(path).json()["traffic"]["oldest"] >= 2, 20)
+        eventually(lambda: traffic(admin, plugin)["oldest"] >= 2, 20)
         address = f"http://127.0.0.1:{platform.settings.health_port('plugins')}/metrics"
         with urllib.request.urlopen(address, timeout=5) as answer:
             lines = answer.read().decode().splitlines()
