@@ -31,8 +31,8 @@ WAITING = 256
 OVERLAP = 2.0
 UNTOLD = ("actor", "traceparent", "hash")
 COMMUNITY_SIDE = frozenset({"steward", "worker", "secretary", "street", "district"})
-# Facts about people are for those who look after them; all others are for every listener of the district.
-ALSO_NEEDS = {"/identity": "person.revoke"}
+# Facts about people and programs are for those who look after them; all others are for every listener of the district.
+ALSO_NEEDS = {"/identity": "person.revoke", "/plugins": "plugin.read"}
 NOTHING_YET = "nothing-yet"
 ENDED = object()
 

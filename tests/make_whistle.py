@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from services.ledger import GENESIS, digest, link
 from services.whistle.domain import acts, calling, closing, whistles, working
 from shared.caller import Caller
 from shared.contract import Happened
 from shared.contracts.settings import CITY
-from shared.ledger import GENESIS, digest, link
 
 DISTRICT, STREET, COMMUNITY, NEXT_DOOR = "110102", "110102009000", "110102009041", "110102009038"
 DEPARTMENTS = ["chengguan", "zhujian", "shichang", "zongzhi"]

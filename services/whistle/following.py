@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from services.ledger import Record
 from services.whistle.domain import answering as answers
 from services.whistle.domain import calling, closing
 from services.whistle.domain import open as standing
 from services.whistle.domain.clocks import ENDED
 from shared.errors import Conflict, Unavailable
-from shared.ledger import Record
 from shared.rules.days import day_of
 
 

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import replace
 
 from services import proof
+from services.entrypoints import Blobs, Records, Telling, on, rpc, timer
 from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
@@ -16,7 +17,6 @@ from shared.contracts import evaluation, identity, proofs, roster, suggestions, 
 from shared.contracts.hears import HEARS
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
-from shared.service import Blobs, Records, Telling, on, rpc, timer
 
 # Facts of its own that mean more to it than that something is open, or not open any more.
 MEANS_MORE = (whistle.blown, whistle.joined, whistle.merged, whistle.words_erased)
@@ -171,7 +171,9 @@ class WhistleService:
 
     @rpc(whistle.get)
     def get(self, id):
-        return self.shown(self.whistles.get(id))
+        record = self.whistles.get(id)
+        acts.must_concern(record.state, self.whistles.caller)
+        return self.shown(record)
 
     @rpc(whistle.own_one)
     def own_one(self, id):
@@ -188,7 +190,8 @@ class WhistleService:
     def listing(self, community, **asked):
         communities = self.answering.communities(community) if community else []
         page = self.whistles.newest(communities=communities, **asked)
-        return page | {"items": [self.shown(record) for record in page["items"]]}
+        mine = [record for record in page["items"] if acts.concerns(record.state, self.whistles.caller)]
+        return page | {"items": [self.shown(record) for record in mine]}
 
     @rpc(whistle.own_listing)
     def own_listing(self, **asked):
@@ -199,7 +202,8 @@ class WhistleService:
     def open_work(self, department, community, **asked):
         page = self.open.work(department, self.answering.communities(community), **asked)
         ids = [row["whistle"] for row in page["items"]]
-        return page | {"items": [self.shown(record) for record in self.whistles.several(ids)]}
+        mine = [each for each in self.whistles.several(ids) if acts.concerns(each.state, self.whistles.caller)]
+        return page | {"items": [self.shown(record) for record in mine]}
 
     @rpc(whistle.inbox)
     def inbox(self, **asked):
@@ -220,6 +224,7 @@ class WhistleService:
 
     @rpc(whistle.trace)
     def trace(self, id):
+        acts.must_concern(self.whistles.bare(id).state, self.whistles.caller)
         return proof.trace(self.whistles, id)
 
     @rpc(whistle.keep_photo)

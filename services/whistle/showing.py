@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from services.ledger import Record
 from services.whistle.domain import clocks
 from services.whistle.domain.acts import SIDE, is_in_unit
 from services.whistle.domain.open import OF_WHISTLE
 from services.whistle.domain.whistles import Whistle
 from shared.caller import Caller
 from shared.contracts import permissions
-from shared.ledger import Record
 
 WITHHELD = {"withheld": True}
 # What offices write to each other, and why they send work on, is not the reporter's.

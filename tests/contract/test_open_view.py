@@ -10,6 +10,7 @@ import pytest
 from pymongo import monitoring
 
 from deploy import database as ours
+from services.ledger import Record
 from services.whistle.domain import calling
 from services.whistle.domain import open as domain
 from services.whistle.domain.open import Look
@@ -17,7 +18,6 @@ from services.whistle.domain.whistles import Whistle, evolve
 from services.whistle.store import Open, Own, Register, Whistles, register
 from shared.caller import Caller
 from shared.contracts import whistle as contract
-from shared.ledger import Record
 from tests.make import WANMINGYUAN, Mute, fresh
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -24,6 +24,7 @@ from shared.contracts.rows import person_of
 from shared.contracts.settings import CITY
 from tests.make import Client, a_blow, eventually, fresh, solved
 from tests.make_acts import good_acts, led_to
+from tests.make_plugins import a_plug_in
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
 DISTRICT = "110109"
@@ -435,6 +436,28 @@ def rating_orders(stage: Stage) -> dict:
     }
 
 
+def plugin_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of departments' programs: one is let in, and taken off in the end."""
+    admin, order = stage.clients["district"], a_plug_in()
+    path = f"/v1/plugins/{order['id']}"
+
+    def change(noun: str, **more):
+        return lambda: admin.post(f"{path}/{noun}", {"change": fresh()} | more)
+
+    return {
+        "plugins.plug_in": lambda: eventually(lambda: (made := admin.post("/v1/plugins", order)).ok and made),
+        "plugins.change_terms": change("changes", facts=["whistle.called"]),
+        "plugins.switch": change("switches", acts=False),
+        "plugins.rotate": change("rotations"),
+        "plugins.get": lambda: admin.get(path),
+        "plugins.listing": lambda: admin.get("/v1/plugins", params={"department": "chengguan"}),
+        "plugins.parked": lambda: admin.get(f"{path}/parked"),
+        "plugins.replay": change("replays"),
+        "plugins.drop": change("drops", reason="obsolete"),
+        "plugins.unplug": change("revocations"),
+    }
+
+
 def under_the_citys_settings(stage: Stage) -> None:
     """Whatever was set by chance before: in this community the city's settings hold, and all departments are called."""
     admin = stage.clients["district"]
@@ -516,6 +539,7 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
     }
     # These first: an adjustment ends every token of the district.
     good = roster_orders(stage) | whistle_orders(stage) | table_orders(stage) | rating_orders(stage) | good
+    good = plugin_orders(stage) | good
     known = operations(published)
     # Of the second door test_doors.py asks, where there is one.
     assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}

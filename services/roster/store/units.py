@@ -5,12 +5,12 @@ from contextlib import suppress
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Ledger, Record, Store
 from services.roster.domain import units as domain
 from services.roster.domain.periods import covers
 from services.roster.store.blank import BlankFirst
 from services.roster.store.districts import district_names
 from shared.errors import NotFound
-from shared.ledger import Ledger, Record, Store
 from shared.rules.days import day_of
 
 CHUNK = 200

@@ -9,7 +9,7 @@ from functools import wraps
 
 from services.whistle.domain import clocks
 from services.whistle.domain.whistles import NEXT, NEXT_OF_SUMMONS, SAID, Whistle
-from shared.caller import Caller
+from shared.caller import PLUGIN, Caller
 from shared.contract import Happened
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, NotFound
@@ -178,6 +178,16 @@ def must_be_ones_own(whistle: Whistle, caller: Caller) -> None:
     """What somebody else reported is not there for a resident."""
     if caller.actor not in whistle.people:
         raise NotFound("没有这一件 / No such thing among yours")
+
+
+def concerns(whistle: Whistle, caller: Caller) -> bool:
+    """A department's program reads what its department was called to; people of a district read all of it."""
+    return PLUGIN not in caller.roles or caller.department in whistle.summonses
+
+
+def must_concern(whistle: Whistle, caller: Caller) -> None:
+    if not concerns(whistle, caller):
+        raise NotFound("没有召集过本部门 / Your department was not called to any such thing")
 
 
 def acting_for(caller: Caller, whistle: Whistle, given: Given) -> str:

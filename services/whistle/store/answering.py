@@ -10,9 +10,9 @@ from datetime import date, datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Store
 from services.whistle.domain import answering as domain
 from shared.contracts import events
-from shared.ledger import Store
 from shared.rules.codes import district_of
 from shared.rules.days import day_of
 

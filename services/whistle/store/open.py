@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Store
 from services.whistle.domain import open as domain
 from services.whistle.domain.clocks import OPEN_SUMMONS
 from services.whistle.domain.open import Look, Rows
 from services.whistle.domain.whistles import Whistle
 from shared.errors import NotFound, Unavailable
-from shared.ledger import Store
 from shared.rules.days import iso
 
 ATTEMPTS = 20

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
-from shared.ledger import Store
+from services.ledger import Store
 
 # Whoever numbers in one street waits here for others of the same process; other processes are met at the guard.
 TURNS: dict[str, threading.Lock] = {}
