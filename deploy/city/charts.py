@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from math import floor, log10
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 220, 40, 10, 12, 26
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 230, 42, 16, 24, 26
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "1 4", "12 4")
 
 
@@ -52,7 +52,7 @@ def grid(most: float, unit: str) -> tuple[list[str], Callable[[float], float]]:
         body.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(each):.1f}" y2="{y(each):.1f}" class="rule"/>')
         body.append(text(LEFT - 5, y(each) + 3.5, short(each), "end"))
     if unit:
-        body.append(text(LEFT - 5, TOP - 2, unit, "end", "unit"))
+        body.append(text(LEFT - 5, TOP - 12, unit, "end"))
     return body, y
 
 
@@ -61,7 +61,7 @@ def hours_below(first: float, last: float) -> tuple[list[str], Callable[[float],
     span = max(last - first, 1e-9)
 
     def x(hour: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (min(max(hour, first), last) - first) / span
+        return LEFT + (WIDTH - LEFT - RIGHT) * (hour - first) / span
 
     step = next((each for each in (0.25, 0.5, 1, 2, 3, 6) if span / each <= 9), 6)
     body, at = [], first
@@ -114,7 +114,7 @@ def lines(
     unit: str = "",
     limit: tuple[float, str] | None = None,
 ) -> str:
-    """Draw lines over the hours of the day; ``limit`` is a value that is not to be passed, with its name."""
+    """Draw lines over these hours of the day; ``limit`` is a value that is not to be passed, with its name."""
     most = max((y for _, points in series for _, y in points), default=0)
     body, y = grid(max(most, limit[0] if limit and limit[0] < 3 * most else 0), unit)
     below, x = hours_below(*span)
@@ -123,7 +123,8 @@ def lines(
         at = y(limit[0])
         body.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" class="limit"/>')
         body.append(text(WIDTH - RIGHT, at - 4, limit[1], "end", "limit"))
-    for n, (_, points) in enumerate(series):
+    for n, (_, mine) in enumerate(series):
+        points = [each for each in mine if span[0] <= each[0] <= span[1]]
         if points:
             way = " ".join(f"{'L' if k else 'M'}{x(h):.1f} {y(v):.1f}" for k, (h, v) in enumerate(points))
             dashes = DASHES[n % len(DASHES)]
@@ -133,7 +134,7 @@ def lines(
 
 def bars(rows: Sequence[tuple[str, Sequence[float], str]], label: str, names: Sequence[str] = ()) -> str:
     """Draw bars from left to right: a name, its values one after the other, and what is written at its end."""
-    size, left, right = 24, 96, 76
+    size, left, right = 24, 92, 100
     most = max((sum(values) for _, values, _ in rows), default=0) or 1
     body = []
     for n, (name, values, said) in enumerate(rows):

@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import json
+import os
 import threading
 import time
 from collections import Counter, defaultdict
@@ -25,7 +26,7 @@ AT_ONCE = 16
 DRAINS = 300  # seconds in which all that was acknowledged has to have come to a screen and to all who hear it
 # Facts that the day's orders have told, beside those that each step is told as.
 FOLLOW = ("numbered", "scored", "called", "called_off")
-RINGS = ("reminded", "overdue")
+SIMULATOR = "simulator"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Sample:
     hour: float
     queues: dict[str, int]
     memory: dict[str, float]
+    spent: dict[str, float]
     busy: float
     own: float
     waiting: int
@@ -145,6 +147,16 @@ class Screen(threading.Thread):
             self.seen.rung.append(late / self.seen.speed)
 
 
+def spent(pid: int) -> float:
+    """Give the seconds of processor that a process and its children have taken so far."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)] if pid != os.getpid() else [process]
+        return sum(sum(each.cpu_times()[:2]) for each in family)
+    except psutil.Error:
+        return 0.0
+
+
 class Watch(threading.Thread):
     """Looks now and then at queues, memory and processors, and says how far the day has come."""
 
@@ -171,6 +183,7 @@ class Watch(threading.Thread):
             playing.hour_now(),
             depths,
             {name: memory(pid) for name, pid in pids.items()} | {"supervisor": playing.memory_of_supervisor()},
+            {name: spent(pid) for name, pid in pids.items()} | {SIMULATOR: spent(self.own.pid)},
             psutil.cpu_percent(),
             self.own.cpu_percent() / (psutil.cpu_count() or 1),
             playing.waiting,

@@ -145,6 +145,24 @@ class Told:
             found[min(parts - 1, int((each.hour - first) / (last - first) * parts))].append(lag)
         return {n: sorted(mine) for n, mine in sorted(found.items())}
 
+    @cached_property
+    def spent(self) -> dict[str, float]:
+        """Give the milliseconds of processor that each process took for one order, on average."""
+        if len(self.seen.samples) < 2:
+            return {}
+        first, last = self.seen.samples[0], self.seen.samples[-1]
+        orders = max(1, last.done - first.done)
+        return {
+            name: 1000 * (seconds - first.spent[name]) / orders
+            for name, seconds in last.spent.items()
+            if name in first.spent
+        }
+
+    @property
+    def bears(self) -> float:
+        """Give the orders in a second at which all processors would be busy with the platform and its simulator."""
+        return 1000 * (psutil.cpu_count() or 1) / (sum(self.spent.values()) or 1)
+
     def sum_of(self, of: str, name: str) -> int:
         return sum(each.get(name, 0) for each in self.counted[of].values())
 
@@ -247,7 +265,7 @@ def tiles(told: Told) -> Iterable[str]:
     yield tile(f"{len(told.seen.done):,}", "项操作", "orders over HTTP")
     yield tile(f"{told.sum_of('sums', 'reports'):,}", "人次报到", "report-ins")
     yield tile(f"{100 * settled / max(told.whistles, 1):.0f} %", "当日销哨", "settled the same day")
-    yield tile(f"{told.sustained:.0f} /秒", f"持续 {WINDOW:.0f} 秒的最高办理量", "highest sustained, lag ≤ 2 s")
+    yield tile(f"{told.sustained:.0f} /秒", f"持续 {WINDOW:.0f} 秒的办理量", "orders, highest sustained, lag ≤ 2 s")
     yield tile(f"{ms(quantile(told.lags, 0.5))} ms", "点击到另一屏,中位", "click to another screen, p50")
     yield tile(f"{ms(quantile(told.lags, 0.95))} ms", "点击到另一屏,95%", "p95")
     yield tile(f"{memory:,.0f} MB", "平台内存最高", "most memory")
@@ -449,11 +467,16 @@ def busy(told: Told) -> str:
     mean = sum(each.busy for each in told.samples) / max(1, len(told.samples))
     own = sum(each.own for each in told.samples) / max(1, len(told.samples))
     note = (
-        f"{psutil.cpu_count()} 核,平均 {mean:.0f} %,其中演示程序 {own:.0f} %。同机的其他程序也算在整机里。"
-        f"{english('Of all cores; whatever else runs on the machine is in it.')}"
+        f"{psutil.cpu_count()} 核,平均 {mean:.0f} %,其中演示程序 {own:.0f} %;同机的其他程序也算在整机里。"
+        f"每项操作耗处理器 {sum(told.spent.values()):.1f} ms,照此独用本机的上限约 "
+        f"{told.bears:.0f} 项/秒。"
+        f"{english('Of all cores, with whatever else runs; what an order costs says how many the machine bears.')}"
     )
     rows = [(clock(each.hour), each.busy, each.own) for each in told.samples]
-    return figure("处理器", "Processors", chart, note, table(("时刻 at", "整机 %", "演示程序 %"), rows))
+    costs = sorted(((name, cost) for name, cost in told.spent.items()), key=lambda pair: -pair[1])
+    data = table(("进程 process", "毫秒/项 ms for an order"), costs)
+    data += table(("时刻 at", "整机 %", "演示程序 %"), rows)
+    return figure("处理器", "Processors", chart, note, data)
 
 
 def by_district(told: Told) -> str:

@@ -268,7 +268,8 @@ def a_told() -> Told:
             seen.came[key] = at + 0.05
     seen.facts.update(copy.deepcopy(books.facts))
     seen.samples = [
-        Sample(n * 10.0, 8 + n, {"whistle.facts": n}, {"whistle": 50.0}, 80.0, 9.0, 0, 9 * n) for n in range(5)
+        Sample(n * 10.0, 8 + n, {"whistle.facts": n}, {"whistle": 50.0}, {"whistle": n * 2.0}, 80.0, 9.0, 0, 9 * n)
+        for n in range(5)
     ]
     seen.played, written_down = 144.0, books.written()
     counted = {
