@@ -7,7 +7,7 @@ T ?= tests
 WORKERS ?= 2
 AT_ONCE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo story year city verify proof parked replay drop district import clock operator test test-all bench bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year city verify proof parked replay drop district import clock operator test test-all bench bench-compare profile chaos bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,14 +79,23 @@ operator: venv ## 设立第一位管理员 / make the first operator (login= nam
 
 test: venv-test ## 测试，十分钟内 / lint and tests, under ten minutes (T=tests/unit)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) -m pytest $(T) -m "not long and not bench" $(AT_ONCE)
+	@$(PY) -m pytest $(T) -m "not long" $(AT_ONCE)
 
 test-all: venv-test ## 全部测试，一小时内 / the long ones too, under an hour (T=)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) -m pytest $(T) -m "not bench"
+	@$(PY) -m pytest $(T)
 
-bench: venv-test ## 性能测量 / measure
-	@$(PY) -m pytest tests/bench -m bench -s
+bench: venv-test ## 性能测量，约半小时 / measure beside the floor, half an hour (quick=1 only=floor,acts,stored,streams,answering)
+	@$(PY) -m tests.bench $(if $(quick),--quick) $(if $(only),--only=$(only))
+
+bench-compare: venv-test ## 两次测量对照 / two runs side by side (A=var/bench/….json B=…)
+	@$(PY) -m tests.bench.compare "$(A)" "$(B)"
+
+profile: venv-test ## 发哨耗时在哪里 / where a blow's time goes (seconds=20 kind=blow native=1)
+	@$(PY) -m tests.bench.profile $(if $(seconds),--seconds=$(seconds)) $(if $(kind),--kind=$(kind)) $(if $(native),--native)
+
+chaos: venv-test ## 混沌测试，约一小时 / break everything and recount, about an hour (quick=1 only="database")
+	@$(PY) -m tests.chaos $(if $(quick),--quick) $(if $(only),--only="$(only)")
 
 bare: ## 在最小系统中验证两条命令 / prove both commands in a bare root (root only)
 	@bash deploy/bare.sh

@@ -39,6 +39,8 @@ PARKED = {
 }
 # Questions live as long as their asker's patience: kept in memory, never written, refused when too many wait.
 CALLS = {"x-queue-type": "classic", "x-max-length": 10_000, "x-overflow": "reject-publish", "x-message-ttl": 60_000}
+# On a cluster a classic queue would be away with its node, and nobody could be asked until that comes back.
+CALLS_ON_SEVERAL = CALLS | {"x-queue-type": "quorum", "x-delivery-limit": 20}
 
 
 def exchanges(pages: Pages = PAGES) -> dict[str, dict]:
@@ -52,12 +54,12 @@ def exchanges(pages: Pages = PAGES) -> dict[str, dict]:
     return {name: each | {"durable": True, "auto_delete": False, "arguments": {}} for name, each in found.items()}
 
 
-def queues(pages: Pages = PAGES) -> dict[str, dict]:
-    """Give every queue with its arguments."""
+def queues(pages: Pages = PAGES, nodes: int = 1) -> dict[str, dict]:
+    """Give every queue with its arguments, as they are on a broker of so many nodes."""
     found = {}
     for page in pages:
         service = page.service
-        found[f"{service}.calls"] = CALLS
+        found[f"{service}.calls"] = CALLS if nodes == 1 else CALLS_ON_SEVERAL
         if page.hears:
             found[f"{service}.facts"] = FACTS | {"x-dead-letter-routing-key": f"{service}.parked"}
             found[f"{service}.parked"] = PARKED
@@ -154,7 +156,7 @@ class Management:
         return json.loads(text) if text else None
 
 
-def definitions(vhost: str, passwords: dict[str, str], pages: Pages = PAGES) -> dict:
+def definitions(vhost: str, passwords: dict[str, str], pages: Pages = PAGES, nodes: int = 1) -> dict:
     """Give the whole topology as one document of RabbitMQ's definitions format."""
     users = permissions(pages)
     return {
@@ -172,7 +174,7 @@ def definitions(vhost: str, passwords: dict[str, str], pages: Pages = PAGES) -> 
         "exchanges": [
             {"name": name, "vhost": vhost, "internal": False, **each} for name, each in exchanges(pages).items()
         ],
-        "queues": [{"name": name, "vhost": vhost, **each} for name, each in queues(pages).items()],
+        "queues": [{"name": name, "vhost": vhost, **each} for name, each in queues(pages, nodes).items()],
         "bindings": [
             {"source": source, "vhost": vhost, "destination": queue, "destination_type": "queue",
              "routing_key": key, "arguments": {}}
@@ -187,8 +189,18 @@ def apply(management: str, vhost: str, passwords: dict[str, str], pages: Pages =
     ``management`` is the management API with an administrator's login, ``http://user:password@host:port``.
     """
     api = Management(management)
-    document = definitions(vhost, passwords, pages)
+    nodes = len(api.ask("GET", "nodes"))
+    document = definitions(vhost, passwords, pages, nodes)
     api.ask("PUT", "vhosts", vhost, body={})
+    drop_other_calls(api, vhost, queues(pages, nodes))
     administrator = urlsplit(management).username or "guest"
     api.ask("PUT", "permissions", vhost, administrator, body={"configure": ".*", "write": ".*", "read": ".*"})
     api.ask("POST", "definitions", body=document)
+
+
+def drop_other_calls(api: Management, vhost: str, wanted: dict[str, dict]) -> None:
+    """Let go of queues of calls from when the broker had fewer nodes, or more: what waits there is seconds old."""
+    for each in api.ask("GET", "queues", vhost):
+        kind = wanted.get(each["name"], {}).get("arguments", {}).get("x-queue-type")
+        if each["name"].endswith(".calls") and kind and each.get("type", kind) != kind:
+            api.ask("DELETE", "queues", vhost, each["name"])

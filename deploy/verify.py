@@ -33,9 +33,9 @@ def drop_loose_words(store: Ledger) -> int:
     """
     rows, words = store.database[store.collection], store.database[f"{store.collection}_words"]
     loose = 0
-    for said in words.find({}, {"record": 1, "at": 1, "untold_since": 1}, batch_size=500):
+    for said in words.find({}, {"record": 1, "at": 1, "said": 1}, batch_size=500):
         # What is untold is noted there too; that is the tellers' to strike.
-        if "untold_since" in said or said["at"] > clock.now() - timedelta(days=1):
+        if "said" not in said or said["at"] > clock.now() - timedelta(days=1):
             continue
         row = rows.find_one({"_id": said["record"]}, {"history": 1}) or {"history": []}
         if not any(entry.get("words", {}).get("ref") == said["_id"] for entry in row["history"]):

@@ -10,7 +10,8 @@ from eventlet.event import Event
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteConcernError, WriteError, WTimeoutError
 
-MOST, SECONDS = 64, 5.0  # callers in one round, and how long it may take: a caller's patience
+MOST, SECONDS = 6, 5.0  # callers in one round, and how long it may take: a caller's patience
+# Of more callers each waits for all: they are answered at once, come back at once, and the database waits for them.
 
 Rows = list[RawBSONDocument]
 

@@ -17,14 +17,15 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from pymongo.collection import Collection
 
+from services import epochs
+from services.epochs import Epoch, Epochs
 from services.inserts import Inserts
 from shared.ledger import Ledger
 from shared.running import log
 from shared.service import GONE
 
 ASIDE = Semaphore(2)
-GATHER = 0.02  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed
-STRIKE = 25  # notes struck in one round trip: more of them keep inserts waiting and gain nothing
+GATHER = 0.04  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed
 
 
 def aside(work: Callable, *args: Any) -> Any:
@@ -134,7 +135,7 @@ class Process:
         self.teller = Speaker(config["AMQP_URI"], confirm=True)
         self.answers: LightQueue = LightQueue()
         self.untold: LightQueue = LightQueue(2_000)
-        self.told: dict[type[Ledger], list[str]] = {}
+        self.epochs = Epochs(self.database)
         self.inserts: dict[tuple[str, ...], Inserts] = {}
         self.listening: dict[str, bool] = {}
         self.database_seen = 0.0
@@ -155,46 +156,47 @@ class Process:
         properties = {"correlation_id": correlation, "delivery_mode": 1}
         self.answers.put(("replies", to, json.dumps(body).encode(), properties))
 
-    def tell(self, ledger: type[Ledger], note: str, key: str, entries: list[dict]) -> None:
+    def begin(self, ledger: type[Ledger]) -> tuple[Epoch, str]:
+        """Note that something is about to be saved, which will have to be told; gives the reference of its words."""
+        return self.epochs.begin(ledger)
+
+    def tell(self, ledger: type[Ledger], epoch: Epoch, row: dict, entries: list[dict]) -> None:
         """Have saved entries told soon; when too many wait already, ``tell_untold`` will find their note."""
         with suppress(Full):
-            self.untold.put_nowait((ledger, note, key, entries))
+            self.untold.put_nowait((ledger, epoch, row, entries))
 
-    def tell_batch(self, batch: list[tuple[type[Ledger], str, str, list[dict]]]) -> None:
+    def tell_batch(self, batch: list[tuple[type[Ledger], Epoch | None, dict, list[dict]]]) -> None:
         """Publish each entry as a fact and wait until the broker has all of them."""
         messages = []
-        for ledger, _, key, entries in batch:
+        for ledger, _, row, entries in batch:
             for entry in entries:
-                fact = ledger.envelope(key, entry)
+                fact = ledger.envelope(row["record"], entry)
                 routing = f"{fact['type']}.{fact['district'] or 'all'}.{fact['to']}"
                 properties = {"delivery_mode": 2, "message_id": fact["id"], "type": fact["type"]}
                 messages.append((f"{ledger.service}.events", routing, json.dumps(fact).encode(), properties))
         self.teller.say(messages)
-        for ledger, note, _, _ in batch:
-            self.told.setdefault(ledger, []).append(note)
+        for _, epoch, row, _ in batch:
+            if epoch:
+                epoch.end(row["_id"], "said" not in row)
 
     def strike_on(self) -> None:
         """Strike what was told, twice a second, some at once; what cannot be struck now is struck later."""
         while True:
             eventlet.sleep(0.5)
-            for ledger in list(self.told):
-                told = self.told.pop(ledger)
-                try:
-                    while told:
-                        ledger.strike(self.database, told[:STRIKE])
-                        told = told[STRIKE:]
-                except Exception as error:
-                    log("striking failed", count=len(told), why=type(error).__name__)
-                    if len(told) < 20_000:
-                        self.told[ledger] = told + self.told.get(ledger, [])
+            try:
+                self.epochs.strike()
+            except Exception as error:
+                log("striking failed", why=type(error).__name__)
 
     def tell_untold(self, store: Ledger) -> int:
-        """Tell what was saved and not told in time, until nothing late is left; gives how many records."""
+        """Tell what was saved and not told in time, until nothing late is left; gives how many saves."""
         count = 0
         self.teller.say([])  # raises while the broker is away: a share that cannot be told is not claimed
-        while share := store.claim_untold():
-            self.tell_batch([(type(store), *each) for each in share])
-            count += len(share)
+        while share := epochs.claim(store):
+            for n in range(0, len(share.saved), 100):
+                self.tell_batch([(type(store), None, *each) for each in share.saved[n : n + 100]])
+            epochs.settle(store, share)
+            count += len(share.saved)
         return count
 
     def finish(self) -> None:
@@ -202,7 +204,9 @@ class Process:
         with eventlet.Timeout(2, False):
             eventlet.sleep(2 * GATHER)  # what is being gathered is in no queue
             speaking = self.voice.lock, self.teller.lock
-            while self.answers.qsize() or self.untold.qsize() or self.told or any(each.locked() for each in speaking):
+            while self.answers.qsize() or self.untold.qsize() or any(each.locked() for each in speaking):
+                eventlet.sleep(0.02)
+            while not self.epochs.is_struck:
                 eventlet.sleep(0.02)
 
     def set_listening(self, queue: str, listens: bool) -> None:

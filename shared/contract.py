@@ -4,22 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import Schema, ValidationError
 
 from shared.errors import Invalid
 
 WAITS = (1_000, 3_000, 8_000)  # ms in the broker before a fact that failed for a passing reason comes back
-
-
-class Order(Schema):
-    """What a call takes; a word that the contract does not know is refused (marshmallow's way), never ignored."""
-
-
-class View(Schema):
-    """What a call gives, and what a fact carries; fields may be added later and are optional then."""
-
-    class Meta:
-        unknown = EXCLUDE
 
 
 @dataclass(frozen=True)

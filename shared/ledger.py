@@ -1,17 +1,16 @@
 """MongoDB's side: records whose history is their audit trail, their version number and their outbox.
 
-One atomic guarded write holds state, version and history, and so all that is to be told; a note saved before it names
-the entries that are untold, until they are told. What people wrote lies beside it too; the history holds its salted
-digest, so that words can be erased and the chain still verifies (PIPL Art. 47).
+One atomic guarded write holds state, version and history, and so all that is to be told; a row saved before it says
+which entries they are. What people wrote lies in that row; the history holds its salted digest, so that words can be
+erased and the chain still verifies (PIPL Art. 47).
 """
 
 import hashlib
 import json
-import random
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, InsertOne
@@ -22,11 +21,8 @@ from shared.caller import Caller
 from shared.contract import Happened
 from shared.errors import Conflict, NotFound
 from shared.rules.days import iso
-from shared.running import UNTOLD, UNTOLD_AGE, real_now
 
 ATTEMPTS = 6  # how often a decision is taken anew when another writer was first
-LEASE = 3.0  # real seconds that a teller has before another takes its share
-UNBORN = timedelta(minutes=10)  # far longer than any write: after that a note's entries will never be saved
 GENESIS = "0" * 64
 KEPT = ("id", "district", "version", "head")  # what a record and its row have in common, as it is
 
@@ -138,7 +134,6 @@ class Ledger(Store):
     @classmethod
     def prepare(cls, database: Database) -> None:
         super().prepare(database)
-        database[f"{cls.collection}_words"].create_index([("untold_since", ASCENDING)], sparse=True)
         database[f"{cls.collection}_words"].create_index([("photos.text", ASCENDING)], sparse=True)
 
     # -- load -----------------------------------------------------------------------------------------------------
@@ -206,7 +201,8 @@ class Ledger(Store):
         """Save what happened in one guarded write and have it told; None when another writer was first."""
         if not happened:
             return before
-        key, ref, at, said, entries = self.key(before.id), secrets.token_hex(12), self.now(), {}, []
+        epoch, ref = self.process.begin(type(self))
+        key, at, said, entries = self.key(before.id), self.now(), {}, []
         state, head, after = before.state, before.head, before
         for n, each in enumerate(happened, before.version + 1):
             entry = {
@@ -221,19 +217,19 @@ class Ledger(Store):
             entry["hash"] = head = link(key, entry)
             entries.append(entry)
             state = self.evolved(state, entry)
-        words, of = self.database[f"{self.collection}_words"], {"record": key, "district": before.district}
-        span = {"first": entries[0]["n"], "last": entries[-1]["n"], "at": real_now(), "untold_since": real_now()}
-        beside = [note := {"_id": f"{ref}.untold"} | of | span]
+        words = self.database[f"{self.collection}_words"]
+        beside = {"_id": ref, "record": key, "district": before.district, "at": at}
+        beside |= {"first": entries[0]["n"], "last": entries[-1]["n"]}
         if said:
             texts = {name: word["text"] for name, word in said.items()}
             after = replace(before, refs=(*before.refs, ref), words={**before.words, ref: texts})
-            shown = {"photos": {"text": texts["photos"]}} if texts.get("photos") else {}
-            beside.append({"_id": ref, "said": said, "at": at} | of | shown)
+            beside |= {"said": said} | ({"photos": {"text": texts["photos"]}} if texts.get("photos") else {})
         after = replace(after, version=entries[-1]["n"], state=state, head=head)
-        if not self.write(before, after, entries, (words, beside)):
-            words.delete_many({"_id": {"$in": [each["_id"] for each in beside]}})
+        if not self.write(before, after, entries, (words, [beside])):
+            words.delete_many({"_id": {"$in": [ref]}})
+            epoch.end(ref)
             return None
-        self.process.tell(type(self), note["_id"], key, entries)
+        self.process.tell(type(self), epoch, beside, entries)
         return after
 
     def evolved(self, state: Any, entry: dict) -> Any:
@@ -267,38 +263,6 @@ class Ledger(Store):
             "district": district, "to": entry["to"], "actor": entry["actor"], "traceparent": entry["trace"],
             "hash": entry["hash"], "data": entry["data"],
         }  # fmt: skip
-
-    @classmethod
-    def strike(cls, database: Database, notes: list[str]) -> None:
-        """Strike what was told from the untold, in one round trip; safe to repeat.
-
-        What is not struck is told again by ``tell_untold``, which does no harm: listeners know each fact by its id.
-        """
-        database[f"{cls.collection}_words"].delete_many({"_id": {"$in": notes}})
-
-    def claim_untold(self, most: int = 50) -> list[tuple[str, str, list[dict]]]:
-        """Claim a share of what was not told in time: ``[(note, key, untold entries)]``, no other replica's.
-
-        Any number of replicas may ask at once: the claim is one guarded write, and lasts ``LEASE`` seconds.
-        """
-        rows, mine = self.wide(f"{self.collection}_words"), []
-        while not mine:  # where another was first with all of these, there may be more behind them
-            now = real_now()
-            late = {"untold_since": {"$lt": now - timedelta(seconds=LEASE)}}
-            found = list(rows.find(late, {"_id": 1, "untold_since": 1}).sort("untold_since", 1).limit(4 * most))
-            UNTOLD.labels(self.service).set(len(found))
-            UNTOLD_AGE.labels(self.service).set((now - found[0]["untold_since"]).total_seconds() if found else 0)
-            if not found:
-                return []
-            # Not just the oldest: replicas that look at the same moment would all want the same.
-            claim, keys = secrets.token_hex(8), [row["_id"] for row in random.sample(found, min(most, len(found)))]
-            rows.update_many({"_id": {"$in": keys}} | late, {"$set": {"untold_since": now, "claim": claim}})
-            mine = [row for row in rows.find({"_id": {"$in": keys}}) if row.get("claim") == claim]
-        asked = {"_id": {"$in": [note["record"] for note in mine]}}
-        found = {row["_id"]: row["history"] for row in self.wide(self.collection).find(asked, {"history": 1})}
-        share = [(note, found.get(note["record"], [])[note["first"] - 1 : note["last"]]) for note in mine]
-        # Where nothing was saved, somebody may be about to.
-        return [(note["_id"], note["record"], said) for note, said in share if said or note["at"] < now - UNBORN]
 
     # -- forget ---------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ HOME = Path(os.environ.get("HUYING_TEST_HOME") or Path(__file__).parents[1] / "v
 if WORKER:
     os.environ["HUYING_PORTS"] = f"{int(WORKER.removeprefix('gw')) % int(WORKERS)}/{WORKERS}"
 
-ORDER = ("unit", "contract", "integration", "fault", "bench")
+ORDER = ("unit", "contract", "integration", "fault", "bench", "chaos")
 # Of the last folder the longest go first, so that no worker is left alone with one of them.
 LONGEST = ("test_kills.py", "test_imports.py", "test_away.py", "test_facts.py")
 
@@ -47,7 +47,8 @@ def pytest_terminal_summary(terminalreporter):
     for report in (each for reports in terminalreporter.stats.values() for each in reports):
         if getattr(report, "when", "") == "call":
             for name, row in report.user_properties:
-                tables.setdefault(name, []).append(row)
+                if isinstance(row, dict):
+                    tables.setdefault(name, []).append(row)
     for name, rows in tables.items():
         terminalreporter.section(name)
         for cells in (rows[0], *(row.values() for row in rows)):

@@ -365,7 +365,7 @@ class WhistleService:
 
     @timer(interval=1)
     def ring(self):
-        for district, id in self.whistles.due():
+        for district, id in self.open.due():
             with suppress(Conflict):  # where another replica was first with all of it, that is as good
                 self.whistles.enter(district).change(id, working.ring)
 

@@ -6,8 +6,9 @@ One rating for each result: it may be amended with a reason, and both stay.
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 from shared.contracts.whistle import ERASURES, Erased
 
 

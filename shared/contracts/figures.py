@@ -5,8 +5,9 @@ Every fact is kept once under its own id; the sums are the rows counted, and the
 
 from marshmallow import fields
 
-from shared.contract import Call, Contract, Order, View
+from shared.contract import Call, Contract
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 
 COUNTED = ("blown", "reported", "settled")
 

@@ -6,8 +6,9 @@ history and masked by default (PIPL Art. 51).
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES
 from shared.contracts.roster import Nothing, Trace
 from shared.contracts.tables import MOST_ROWS, CheckTable, GetTable, ListRows, Table, TableRow

@@ -2,8 +2,9 @@
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Order, View
+from shared.contract import Call
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 
 PARTS = 256  # by the first two figures of an id, which is random: the parts of a district are even
 

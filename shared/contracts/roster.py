@@ -8,8 +8,9 @@ import re
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 from shared.contracts.settings import DistrictSettings, Hours, hours
 from shared.contracts.tables import CheckTable, GetTable, ListRows, Table, TableRow
 

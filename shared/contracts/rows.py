@@ -12,9 +12,10 @@ from datetime import date
 
 from marshmallow import ValidationError, fields
 
-from shared.contract import Call, Order
+from shared.contract import Call
 from shared.contracts import fields as own
 from shared.contracts import identity, roster
+from shared.contracts.forms import Order
 from shared.contracts.permissions import ROLE_NAMES
 from shared.contracts.roster import CATEGORIES, HEAD, POST, STEWARD
 

@@ -8,8 +8,8 @@ from datetime import date
 
 from marshmallow import fields, validate
 
-from shared.contract import Order
 from shared.contracts import fields as own
+from shared.contracts.forms import Order
 from shared.contracts.permissions import ROLE_NAMES
 
 # Beijing Street Office Regulation (2019-11-27) Art. 5: the four kinds of whistle.

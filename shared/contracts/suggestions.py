@@ -2,8 +2,9 @@
 
 from marshmallow import fields
 
-from shared.contract import Call, Order, View
+from shared.contract import Call
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 
 MOST_LETTERS = 2_060  # a whistle's title and text
 

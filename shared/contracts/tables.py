@@ -6,8 +6,8 @@ checked, all of it, also after a crash), and how far it has come.
 
 from marshmallow import fields, validate
 
-from shared.contract import Order, View
 from shared.contracts import fields as own
+from shared.contracts.forms import Order, View
 
 MOST_ROWS = 5_000
 STATES = ("refused", "checked", "running", "done")

@@ -9,9 +9,10 @@ import re
 
 from marshmallow import fields, validate
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
 from shared.contracts import fields as own
 from shared.contracts import proofs, roster, suggestions
+from shared.contracts.forms import Order, View
 from shared.contracts.settings import CLOCKS, ECHELONS, KINDS, MEASURE, TOLD
 
 STAGES = ("awaiting", "blown", "dispatched", "answered", "confirmed", "settled", "withdrawn", "rejected", "merged")

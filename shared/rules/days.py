@@ -13,4 +13,4 @@ def day_of(moment: datetime) -> date:
 
 def iso(moment: datetime) -> str:
     """Write a moment as everything of ours writes it: UTC, milliseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -2,10 +2,12 @@
 
 import http.client
 import json
+import random
 import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 
 KINDS = {
     "empty": ("GET", "/v1/empty", 204),
@@ -13,30 +15,35 @@ KINDS = {
     "floor": ("POST", "/v1/floor", 201),
     "blow": ("POST", "/v1/whistles", 201),
     "blow3": ("POST", "/v1/whistles", 201),
+    "blow elsewhere": ("POST", "/v1/whistles", 201),
 }
-PLACE = {"lon": 116.3441, "lat": 39.9312}
+# Where somebody blows: 万明园 (西城区), and elsewhere 四季园 (石景山区), where nothing else goes on.
+HERE = {"community": "110102009041", "place": {"lon": 116.3441, "lat": 39.9312}}
+ELSEWHERE = {"community": "110107001012", "place": {"lon": 116.2297, "lat": 39.9052}}
 
 
 def body_of(kind: str, size: int) -> str | None:
     if kind == "floor":
         return json.dumps({"id": str(uuid.uuid4()), "text": "x" * size})
     if kind == "report":
-        return json.dumps({"act": str(uuid.uuid4()), "place": PLACE})
-    if kind in ("blow", "blow3"):
+        return json.dumps({"act": str(uuid.uuid4()), "place": HERE["place"]})
+    if kind in KINDS and KINDS[kind][1] == "/v1/whistles":
         departments = ["chengguan", "zhujian", "shichang"] if kind == "blow3" else ["chengguan"]
         return json.dumps(
-            {"id": str(uuid.uuid4()), "kind": "综合执法", "category": "0101", "community": "110102009041",
-             "departments": departments, "title": "六层阳台私搭乱建", "text": "阳台向外扩出一米多。",
-             "place": PLACE}
+            {"id": str(uuid.uuid4()), "kind": "综合执法", "category": "0101", "departments": departments,
+             "title": "六层阳台私搭乱建", "text": "阳台向外扩出一米多。",
+             **(ELSEWHERE if kind == "blow elsewhere" else HERE)}
         )  # fmt: skip
     return None
 
 
 def next_of(kind: str, things: list[str]) -> tuple[str, str, int] | None:
-    """Give what is asked next: a fixed question, the next whistle to report in on, or the one address over again."""
+    """Give what is asked next: a fixed question, the next whistle to report in on, or one of the addresses given."""
     if kind == "report":
-        return ("POST", f"/v1/whistles/{things.pop()}/reports", 201) if things else None
-    return KINDS.get(kind) or ("GET", things[0], 200)
+        with suppress(IndexError):  # another client took the last one
+            return "POST", f"/v1/whistles/{things.pop()}/reports", 201
+        return None
+    return KINDS.get(kind) or ("GET", random.choice(things), 200)
 
 
 def client(
@@ -69,7 +76,12 @@ def main() -> None:
         thread.join()
     spent = time.perf_counter() - began
     took.sort()
-    said = {"rate": len(took) / spent, "p50": took[len(took) // 2], "p95": took[int(len(took) * 0.95)]}
+    said = {
+        "asked": len(took),
+        "rate": len(took) / spent,
+        "p50": took[len(took) // 2],
+        "p95": took[int(len(took) * 0.95)],
+    }
     print(json.dumps(said | {"wrong": len(wrong), "statuses": sorted(set(wrong))}))
 
 

@@ -1,6 +1,6 @@
 """How many open streams one gateway process bears: gevent beside threads, on loopback, with the bus left out.
 
-``python -m tests.bench.streams [streams]`` prints for each worker class: memory, CPU while idle, how a cheap route
+``python -m tests.bench.streams [streams]`` measures for each worker class: memory, CPU while idle, how a cheap route
 answers beside the streams, and how long one fact takes to reach every listener. It stops by itself.
 """
 
@@ -18,15 +18,17 @@ from pathlib import Path
 import psutil
 from flask import Blueprint
 
+from deploy.settings import free_port
 from gateway.asking import declare
+from tests.bench import machine
+from tests.bench.figures import Figures
 from tests.make_gateway import FakeBus, a_fact, a_gateway, a_token, a_whistle
 
 ROOT = Path(__file__).parents[2]
-PORT = 8139
 REQUESTS = 400
 FACTS = 5
 IDLE_SECONDS = 20
-KINDS = {"gevent": 1, "gthread": 100}
+KINDS = {"gevent": 0, "gthread": 100}  # threads beyond the streams
 
 
 def app():
@@ -46,9 +48,9 @@ def app():
     return made
 
 
-def ask(method: str, path: str, headers: dict | None = None, connection=None) -> bytes:
+def ask(port: int, method: str, path: str, headers: dict | None = None, connection=None) -> bytes:
     """Ask the gateway once, on a connection of its own unless one is given."""
-    own = connection or http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+    own = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     own.request(method, path, headers=headers or {})
     answer = own.getresponse()
     body = answer.read()
@@ -59,12 +61,12 @@ def ask(method: str, path: str, headers: dict | None = None, connection=None) ->
     return body
 
 
-def open_streams(count: int, token: str) -> list[socket.socket]:
+def open_streams(port: int, count: int, token: str) -> list[socket.socket]:
     """Open many streams and read each one's first bytes."""
     streams = []
     request = f"GET /v1/stream HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     for _ in range(count):
-        stream = socket.create_connection(("127.0.0.1", PORT), timeout=30)
+        stream = socket.create_connection(("127.0.0.1", port), timeout=30)
         stream.sendall(request)
         head = b""
         while b"retry:" not in head:
@@ -77,7 +79,7 @@ def open_streams(count: int, token: str) -> list[socket.socket]:
     return streams
 
 
-def deliver(streams: list[socket.socket]) -> tuple[float, float]:
+def deliver(port: int, streams: list[socket.socket]) -> tuple[float, float]:
     """Tell one fact; give the seconds until half and until all listeners had it."""
     ready = selectors.DefaultSelector()
     for stream in streams:
@@ -86,7 +88,7 @@ def deliver(streams: list[socket.socket]) -> tuple[float, float]:
                 pass
         except BlockingIOError:
             ready.register(stream, selectors.EVENT_READ)
-    teller = socket.create_connection(("127.0.0.1", PORT))
+    teller = socket.create_connection(("127.0.0.1", port))
     began, times = time.perf_counter(), []
     teller.sendall(b"POST /bench/facts HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n")
     while ready.get_map() and time.perf_counter() - began < 30:
@@ -100,64 +102,75 @@ def deliver(streams: list[socket.socket]) -> tuple[float, float]:
     return times[len(times) // 2], times[-1]
 
 
-def cheap_route(token: str) -> str:
-    """Ask a signed-in row many times, one after the other; give p50 and p95."""
-    took, connection = [], http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+def cheap_route(port: int, token: str) -> tuple[float, float]:
+    """Ask a signed-in row many times, one after the other; give p50 and p95 in milliseconds."""
+    took, connection = [], http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Authorization": f"Bearer {token}"}
     for _ in range(REQUESTS):
         began = time.perf_counter()
-        ask("GET", "/v1/whistles/9b2f4c1e-7d3a-4f60-8b1c-2a5d6e7f8091", headers, connection)
+        ask(port, "GET", "/v1/whistles/9b2f4c1e-7d3a-4f60-8b1c-2a5d6e7f8091", headers, connection)
         took.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(took, n=100)
-    return f"p50 {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms"
+    return cuts[49], cuts[94]
 
 
-def measure(kind: str, threads: int, count: int) -> None:
-    """Run one gateway and print its figures."""
+def measure(figures: Figures, kind: str, count: int, idle: float = IDLE_SECONDS) -> None:
+    """Run one gateway with so many streams and note its figures."""
+    port, threads = free_port(), count + KINDS[kind] if kind == "gthread" else 1
     environment = os.environ | {
-        "PORT": str(PORT),
+        "PORT": str(port),
         "GATEWAY_WORKER_CLASS": kind,
         "GATEWAY_THREADS": str(threads),
         "STREAMS_MOST": "10000",
         "PYTHONPATH": str(ROOT),
     }
+    more_files(count)
     command = [sys.executable, "-m", "gunicorn", "-c", "gateway/gunicorn.py", "tests.bench.streams:app()"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    streams: list[socket.socket] = []
+    name = f"{kind}, {count} streams"
     try:
         for _ in range(100):
             try:
-                token = ask("GET", "/bench/token").decode()
+                token = ask(port, "GET", "/bench/token").decode()
                 break
             except OSError:
                 time.sleep(0.1)
         worker = psutil.Process(server.pid).children()[0]
-        alone = worker.memory_info().rss / 1e6
-        print(f"{kind}: alone {alone:.0f} MB, cheap route {cheap_route(token)}", flush=True)
+        figures.add(f"{kind}, no streams: memory", "MB", worker.memory_info().rss / 1e6)
+        median, slow = cheap_route(port, token)
+        figures.add(f"{kind}, no streams: a cheap route", "ms", median, p95=slow)
         began = time.perf_counter()
-        streams = open_streams(count, token)
-        took = time.perf_counter() - began
-        with_all = worker.memory_info().rss / 1e6
-        print(f"{kind}: {count} streams opened in {took:.1f} s: {with_all:.0f} MB, {worker.num_threads()} threads")
+        streams = open_streams(port, count, token)
+        figures.add(f"{name}: opened within", "s", time.perf_counter() - began)
+        figures.add(f"{name}: memory", "MB", worker.memory_info().rss / 1e6)
+        figures.add(f"{name}: threads", "", worker.num_threads())
         worker.cpu_percent()
-        time.sleep(IDLE_SECONDS)
-        print(f"{kind}: idle with heartbeats {worker.cpu_percent():.1f} % of a core, cheap route {cheap_route(token)}")
-        times = [deliver(streams) for _ in range(FACTS)]
-        half, all_of_them = (statistics.median(each) * 1000 for each in zip(*times, strict=True))
-        print(f"{kind}: one fact to half {half:.0f} ms, to all {all_of_them:.0f} ms", flush=True)
+        time.sleep(idle)
+        figures.add(f"{name}: idle with heartbeats", "% cpu", worker.cpu_percent())
+        median, slow = cheap_route(port, token)
+        figures.add(f"{name}: a cheap route", "ms", median, p95=slow, beside=f"{kind}, no streams: a cheap route")
+        times = [deliver(port, streams) for _ in range(FACTS)]
+        figures.add(f"{name}: one fact to half", "ms", *(1000 * half for half, _ in times))
+        figures.add(f"{name}: one fact to all", "ms", *(1000 * whole for _, whole in times))
         began = time.perf_counter()
         server.terminate()
         server.wait(30)
-        print(f"{kind}: stopped in {time.perf_counter() - began:.1f} s", flush=True)
+        figures.add(f"{name}: stopped within", "s", time.perf_counter() - began)
+    finally:
         for stream in streams:
             stream.close()
-    finally:
         server.kill()
         server.wait()
 
 
+def more_files(count: int) -> None:
+    """Let this process and those it starts have a file for each stream on both sides."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * count + 500)), hard))
+
+
 if __name__ == "__main__":
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * wanted + 500)), hard))
-    for worker_class, extra in KINDS.items():
-        measure(worker_class, wanted + extra if worker_class == "gthread" else 1, wanted)
+    for worker_class in KINDS:
+        measure(Figures(machine.facts()), worker_class, wanted)

@@ -289,6 +289,12 @@ def test_rows_come_whole_however_small_the_batches(rows):
     assert sorted(row["_id"] for row in rows.find({}, batch_size=5)) == list(range(23))
 
 
+def test_rows_are_found_by_how_their_ids_begin(rows):
+    rows.bulk_write([InsertOne({"_id": f"{n % 3:04x}{n:04x}"}) for n in range(30)] + [InsertOne({"_id": "0001.note"})])
+    found = [row["_id"] for row in rows.find({"_id": {"$gte": "00010", "$lt": "0001g"}}, batch_size=4)]
+    assert sorted(found) == [f"0001{n:04x}" for n in range(1, 30, 3)]
+
+
 def test_the_untold_are_found_oldest_first(rows):
     rows.create_index([("untold_since", ASCENDING)], sparse=True)
     for n in range(9):

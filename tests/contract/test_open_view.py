@@ -167,17 +167,17 @@ def test_what_was_settled_at_a_place_is_found_by_its_category_and_cell(database,
 
 
 def test_the_timer_touches_what_rings_by_now_and_nothing_that_will_never_ring(database, listening, view):
-    timer = Whistles(database, Caller(roles=("timer",)), lambda: NOW)
+    timer = Open(database, Caller(roles=("timer",)), lambda: NOW)
     found, count = touched(database, listening, timer.due)
     assert (found, count) == ([], 0)
     # The embedded database reads every null below an end that is open, and counts none of them in its explanation.
-    assert set(listening.finds[0]["filter"]["state.wake"]) == {"$gt", "$lte"}
+    assert set(listening.finds[0]["filter"]["wake"]) == {"$gt", "$lte"}
     for n, minutes in ((1, -2), (2, 0), (3, 5)):
         row = {"_id": f"{DISTRICT}/{uuid.UUID(int=CLOSED + n)}"}
-        database["whistles"].update_one(row, {"$set": {"state.wake": NOW + timedelta(minutes=minutes)}})
+        database["open_whistles"].update_one(row, {"$set": {"wake": NOW + timedelta(minutes=minutes)}})
     found, count = touched(database, listening, timer.due)
     assert found == [(DISTRICT, str(uuid.UUID(int=CLOSED + n))) for n in (1, 2)] and count == 2
-    database["whistles"].update_many({"state.wake": {"$gt": NOW - timedelta(days=1)}}, {"$set": {"state.wake": None}})
+    database["open_whistles"].update_many({"wake": {"$gt": NOW - timedelta(days=1)}}, {"$set": {"wake": None}})
 
 
 def test_an_act_costs_five_round_trips(listening, view, database):

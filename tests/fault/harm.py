@@ -1,5 +1,6 @@
 """How a test harms the platform: clients with a book, what is killed, how long until all is well, what is parked."""
 
+import contextlib
 import json
 import os
 import signal
@@ -76,6 +77,33 @@ def kill_and_wait(platform, name: str, seconds: float = 60) -> float:
     if name == "broker":
         eventually(lambda: speaks(platform), 10)  # its management answers a moment before its queues do
     return time.time()
+
+
+@contextlib.contextmanager
+def stopped(platform, name: str):
+    """Have a process be away, at once, and started again at the end."""
+    platform.kill(name)
+    platform.stop_one(name)
+    eventually(lambda: name not in platform.pids())
+    try:
+        yield
+    finally:
+        platform.start_one(name)
+
+
+@contextlib.contextmanager
+def frozen(platform, name: str):
+    """Have a process hang: it is there, takes connections and never answers."""
+    processes = tree(platform.pids()[name])
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)  # a thread in the middle of a write to the disk stops a moment later than the rest
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
 
 
 def speaks(platform) -> bool:

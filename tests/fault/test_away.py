@@ -1,17 +1,15 @@
 """The broker or the database is away, or hangs: every call is told so in time, and all catches up alone."""
 
 import contextlib
-import signal
 import threading
 import time
 from xmlrpc.client import Fault
 
-import psutil
 import pytest
 import requests
 
 from deploy.settings import SERVICES
-from tests.fault.harm import CATCH_UP, MARGIN, PATIENCE, Writers, depth, is_well, parked, recount, tree
+from tests.fault.harm import CATCH_UP, MARGIN, PATIENCE, Writers, depth, frozen, is_well, parked, recount, stopped
 from tests.make import Client, a_blow, eventually
 
 QUICK, LONG, WAITING = 7, 60, 5_000
@@ -22,33 +20,6 @@ def asking(platform):
     """Somebody who is signed in before anything goes wrong."""
     is_well(platform)
     return Client(platform.url, "wmy")
-
-
-@contextlib.contextmanager
-def stopped(platform, name: str):
-    """Have a process be away, at once, and started again at the end."""
-    platform.kill(name)
-    platform.stop_one(name)
-    eventually(lambda: name not in platform.pids())
-    try:
-        yield
-    finally:
-        platform.start_one(name)
-
-
-@contextlib.contextmanager
-def frozen(platform, name: str):
-    """Have a process hang: it is there, takes connections and never answers."""
-    processes = tree(platform.pids()[name])
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    time.sleep(0.5)  # a thread in the middle of a write to the disk stops a moment later than the rest
-    try:
-        yield
-    finally:
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
 
 
 def asked_meanwhile(client: Client, seconds: float, at_once: int = 4) -> list[tuple[int, float]]:

@@ -15,7 +15,8 @@ import pytest
 
 from deploy import database, parked, topology
 from deploy.settings import ROOT
-from shared.contract import Call, Order
+from shared.contract import Call
+from shared.contracts.forms import Order
 from shared.errors import Unavailable
 from tests.fault.belfry import a_fact, tell
 from tests.fault.bell.contract import Rung, ring

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from deploy import topology
-from services import proof
-from shared import ledger
+from services import epochs, proof
+from services.epochs import rows_of
 from shared.caller import Caller
 from shared.running import clock, real_now
 from tests.fault.belfry import DISTRICT
@@ -35,7 +35,7 @@ def three(belfry):
 
 def hang(belfry, ids: list[str], *facts) -> None:
     """Record deadlines as the service would, and leave them to be told by whoever finds them."""
-    deadlines = Deadlines(belfry.database, TIMER, clock.now, Mute())
+    deadlines = Deadlines(belfry.database, TIMER, clock.now, Mute(belfry.database))
     for number, id in enumerate(ids):
         deadlines.begin(id, lambda state, number=number, **_: [fact(number=number) for fact in facts])
 
@@ -45,11 +45,12 @@ def heard(belfry) -> list[str]:
 
 
 def untold(belfry) -> list[dict]:
-    """Give the notes of what is saved and not struck; what a killed replica only announced is not among them."""
-    rows, notes = belfry.database["deadlines"], belfry.database["deadlines_words"]
-    found = notes.find({"untold_since": {"$exists": True}})
+    """Give what is saved under a note and not told; what a killed replica only announced is not among it."""
+    rows, beside = belfry.database["deadlines"], belfry.database["deadlines_words"]
     versions = {row["_id"]: row["version"] for row in rows.find({}, {"version": 1})}
-    return [note for note in found if versions.get(note["record"], 0) >= note["last"]]
+    notes = belfry.database["deadlines_untold"].find({})
+    saved = [row for note in notes for row in beside.find(rows_of(note["_id"])) if not row.get("told")]
+    return [row for row in saved if versions.get(row["record"], 0) >= row["last"]]
 
 
 def test_each_deadline_fires_once_though_a_replica_is_killed_in_the_middle(three):
@@ -75,12 +76,11 @@ def test_each_deadline_fires_once_though_a_replica_is_killed_in_the_middle(three
 def test_three_replicas_tell_what_is_untold_each_a_share(three, monkeypatch):
     ids = [fresh() for _ in range(UNTOLD)]
     # Not yet late while they are written, and all late at the same moment.
-    monkeypatch.setattr(ledger, "real_now", lambda: real_now() + timedelta(hours=1))
+    monkeypatch.setattr(epochs, "real_now", lambda: real_now() + timedelta(hours=1))
     hang(three, ids, *[hung] * (STEPS - 1), fired)  # enough that one cannot do it all before the others look
     before = published(three)
     assert len(untold(three)) == UNTOLD
-    notes = three.database["deadlines_words"]
-    notes.update_many({"record": {"$exists": True}}, {"$set": {"untold_since": real_now() - timedelta(hours=1)}})
+    three.database["deadlines_untold"].update_many({}, {"$set": {"untold_since": real_now() - timedelta(hours=1)}})
     eventually(lambda: len(heard(three)) == UNTOLD, 60)
     eventually(lambda: not untold(three), 20)
     assert sorted(heard(three)) == sorted(f"bell/{DISTRICT}/{id}/{STEPS}" for id in ids)

@@ -47,13 +47,14 @@ def settled(wmy: Client, chengguan: Client, mongo, whistles) -> str:
     assert wmy.settle(id).status_code == 201
     key = f"110102/{id}"
     eventually(lambda: len(witnessed(mongo, key)) == whistles.find_one({"_id": key})["version"], 15)
-    eventually(lambda: is_told(mongo["huying_whistle"]["whistles_words"], key), 15)
+    eventually(lambda: is_told(mongo["huying_whistle"], key), 15)
     return key
 
 
-def is_told(notes, key: str) -> bool:
+def is_told(database, key: str, kind: str = "whistles") -> bool:
     """Say whether all that is saved of a record was told and struck."""
-    return notes.find_one({"record": key, "untold_since": {"$exists": True}}) is None
+    notes = {note["_id"] for note in database[f"{kind}_untold"].find({})}
+    return not any(row["_id"][:16] in notes for row in database[f"{kind}_words"].find({"record": key}))
 
 
 @contextlib.contextmanager
@@ -161,7 +162,7 @@ def test_an_erasure_that_was_cut_off_cleanly_is_missed_by_the_witness(mongo, whi
     key = f"110102/{id}"
     wmy.at_rest(id)
     assert sign_in("xc-admin").erase(id).status_code == 201
-    eventually(lambda: is_told(mongo["huying_whistle"]["whistles_words"], key), 15)
+    eventually(lambda: is_told(mongo["huying_whistle"], key), 15)
     with tampered(whistles, {"_id": key}) as row:
         assert row["history"][-1]["fact"] == "words_erased"
         whistles.update_one({"_id": key}, {"$set": cut(row, row["version"] - 1)})
@@ -228,7 +229,7 @@ def test_a_person_who_is_gone_from_the_people_is_missed(mongo, sign_in):
     order |= {"roles": ["observer"], "unit": "110102"}
     assert sign_in("xc-admin").post("/v1/people", order).status_code == 201
     key = f"110102/{person}"
-    eventually(lambda: is_told(mongo["huying_identity"]["people_words"], key), 15)
+    eventually(lambda: is_told(mongo["huying_identity"], key, "people"), 15)
     with tampered(people, {"_id": key}):
         people.delete_one({"_id": key})
         assert any(key in line for line in found(mongo)), "a person who was let in is gone, and nobody misses them"

@@ -31,11 +31,20 @@ WORLD_CALLS = {"open", "print", "input", "eval", "exec", "__import__"}
 NAMEKO = {"nameko", "kombu", "amqp", "eventlet"}
 KNOW_NAMEKO = {"shared/service.py"}
 # Green threads and the broker's connection: what a process of ours stands on.
-KNOW_THE_GROUND = {"shared/service.py", "services/process.py", "services/inserts.py", "deploy/serve.py"}
+KNOW_THE_GROUND = {
+    "shared/service.py",
+    "services/process.py",
+    "services/inserts.py",
+    "services/epochs.py",
+    "deploy/serve.py",
+}
 # What all services stand on beside shared/, and no service itself.
 GROUND = ("services.process", "services.proof", "services.tables")
 # What the ground itself is made of; no service stands on it directly.
-UNDERGROUND = ("services.inserts",)
+UNDERGROUND = (
+    "services.inserts",
+    "services.epochs",
+)
 PIKA_IS_KNOWN_TO = {"shared/bus.py", "services/department/with_pika.py"}
 
 WRITES = {"insert_one", "insert_many", "update_one", "update_many", "replace_one", "bulk_write", "delete_one"}
@@ -45,13 +54,18 @@ IDENTITY = "services/identity/store"
 
 # Who reads across districts, and why. A new line here is a decision: say the reason, and expect to be asked.
 WIDE = {
-    "shared/ledger.py:Ledger.claim_untold": "a timer tells what was saved and not told, whichever district's",
+    **{
+        f"services/epochs.py:Epochs.{name}": "a process notes what it has not told yet, whichever district's"
+        for name in ("__init__", "begin", "strike")
+    },
+    "services/epochs.py:claim": "a timer tells what was saved and not told, whichever district's",
+    "services/epochs.py:saved_under": "a timer tells what was saved and not told, whichever district's",
+    "services/epochs.py:settle": "a timer strikes what it has told, whichever district's",
     "services/process.py:Process.__init__": "opens the service's own database",
-    "services/process.py:Process.strike_on": "hands it to the ledger, to strike what was told",
     "services/proof.py:every": "`make verify` proves every history",
     "services/tables/store.py:Tables.beside": "hands the service's database to another of its stores, narrowed alike",
     "services/tables/store.py:Tables.claim": "a timer carries out what was checked, whichever district's",
-    "services/whistle/store/whistles.py:Whistles.due": "a timer rings what is due, whichever district's",
+    "services/whistle/store/open.py:Open.due": "a timer rings what is due, whichever district's",
     "services/whistle/store/open.py:Open.differing": "`make verify` compares all that is open with the records",
     "services/whistle/store/register.py:Handovers.due": "a timer passes on what is left, whichever district's",
     "services/whistle/store/whistles.py:Photos.due": "a timer looks at photos that nobody shows, whichever district's",
@@ -84,7 +98,7 @@ WIDE = {
 }
 # Who also writes there: what a timer claims, sessions and secrets, which are nobody's records, and the log.
 WRITES_WIDE = {
-    "shared/ledger.py:Ledger.claim_untold",
+    *(f"services/epochs.py:{name}" for name in ("Epochs.begin", "claim", "settle")),
     "services/tables/store.py:Tables.claim",
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("begin_session", "renew", "end", "end_all")),
     *(f"{IDENTITY}/accounts.py:Accounts.{name}" for name in ("spend_code", "begin_try", "forgive")),
@@ -96,7 +110,7 @@ WRITES_WIDE = {
 }
 # The seam itself: the ledger is what narrows, so it alone holds the database in its hands; the rows that it has made
 # are inserted together with others' by its process.
-SEAM = ("shared/ledger.py", "services/inserts.py")
+SEAM = ("shared/ledger.py", "services/inserts.py", "services/epochs.py")
 OPENS_MONGO = {"services/process.py", "shared/service.py"}
 
 

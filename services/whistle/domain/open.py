@@ -102,6 +102,7 @@ def whistle_row(id: str, whistle: Whistle) -> dict:
         "person": whistle.summonses[lead]["person"] if lead else None,
         "words": whistle.words, "confidential": whistle.confidential, "people": sorted(whistle.people),
         "departments": sorted(whistle.summonses), "where": where(whistle), "lon": whistle.lon, "lat": whistle.lat,
+        "wake": whistle.wake,
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ an older version; whoever adds something, or comes again, looks whether the whis
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -23,6 +24,7 @@ ATTEMPTS = 20
 LOOK = 200  # rows that are looked at beyond a page, where not each fits
 LAG = 2.0  # seconds that a fact may be on its way
 ROWS = ("open_whistles", "open_summonses", "settled_whistles")
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 731 * 86_400  # what was settled longer ago is no recurrence in any district
 
 
@@ -35,6 +37,7 @@ class Open(Store):
             ([("district", ASCENDING), ("community", ASCENDING), ("turn", ASCENDING)], {}),
             ([("district", ASCENDING), ("street", ASCENDING), ("turn", ASCENDING)], {}),
             ([("district", ASCENDING), ("category", ASCENDING), ("where", ASCENDING)], {}),
+            ([("wake", ASCENDING)], {}),
         ],
         "open_summonses": [
             ([("district", ASCENDING), ("person", ASCENDING), ("turn", ASCENDING)], {}),
@@ -246,6 +249,13 @@ class Open(Store):
         """Give what there is of a category at any of these places."""
         rows = self.rows(collection).find({"category": category, "where": {"$in": places}}) if places else ()
         return list(rows)
+
+    def due(self, most: int = 100) -> list[tuple[str, str]]:
+        """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
+        # From somewhere on: the embedded database would read all that never rings, whose wake is null, before it.
+        asked = {"wake": {"$gt": BEFORE_ALL, "$lte": self.now()}}
+        rows = self.wide("open_whistles").find(asked, {"district": 1, "whistle": 1})
+        return [(row["district"], row["whistle"]) for row in rows.sort("wake", 1).limit(most)]
 
     def seated(self, person: str, seat: str) -> list[dict]:
         """Give the open summonses of a person by a seat of theirs."""

@@ -1,6 +1,7 @@
 """What the whistle service asks Mongo: its whistles, the photos in them, its own copy of the districts' settings."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +16,8 @@ from shared.ledger import Ledger, Record, Store
 from shared.rules.codes import district_of
 
 LOOK = 200
+SPANS = (1, 8, 64, 512, 4_096, 32_768, 1_000_000)  # hours: seven questions for the rarest whistles, one for the usual
 UNUSED = timedelta(days=1)
-BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 FRESH = 2.0
 REMEMBERED: dict[tuple, tuple[float, dict]] = {}  # bounded by Beijing's communities
 
@@ -29,7 +30,6 @@ class Whistles(Ledger):
         "whistles": [
             ([("district", ASCENDING), ("state.blown_at", DESCENDING)], {}),
             ([("district", ASCENDING), ("state.community", ASCENDING), ("state.blown_at", DESCENDING)], {}),
-            ([("state.wake", ASCENDING)], {"sparse": True}),
         ]
     }
 
@@ -63,36 +63,44 @@ class Whistles(Ledger):
         asked = Record("", self.caller.district, 0, None, refs=tuple(refs))
         return self.with_words([asked])[0].words
 
-    def due(self, most: int = 100) -> list[tuple[str, str]]:
-        """Give ``(district, id)`` of the whistles of which something rings by now, of every district, oldest first."""
-        # From somewhere on: the embedded database would read all that never rings, whose wake is null, before it.
-        asked = {"state.wake": {"$gt": BEFORE_ALL, "$lte": self.now()}}
-        rows = self.wide("whistles").find(asked, {"district": 1, "id": 1})
-        return [(row["district"], row["id"]) for row in rows.sort("state.wake", 1).limit(most)]
-
     def newest(self, stage: str | None, communities: list[str], limit: int, after: str | None) -> dict:
-        """Give a page, newest first; ``after`` is the moment and id where the page before ended."""
+        """Give a page, newest first; ``after`` is the moment and id where the page before ended.
+
+        Of a stage no more than ``LOOK`` whistles beyond the page are looked at; the next page goes on from there.
+        """
+        moment, _, id = (after or "").partition("~")
+        try:
+            until = datetime.fromisoformat(moment).astimezone(UTC) if after else self.now()
+        except (ValueError, OverflowError):
+            raise Invalid("页码无效 / That is not a page of ours", {"after": ["无效 / unknown"]}) from None
         asked: dict = {"state.community": {"$in": communities}} if communities else {}
         if len(communities) == 1:
             asked = {"state.community": communities[0]}
-        if after:
-            try:
-                asked["state.blown_at"] = {"$lte": datetime.fromisoformat(after.partition("~")[0]).astimezone(UTC)}
-            except (ValueError, OverflowError):
-                raise Invalid("页码无效 / That is not a page of ours", {"after": ["无效 / unknown"]}) from None
-        rows = self.rows("whistles").find(asked, {"history": 0}, batch_size=limit + LOOK)
-        records, here, seen = [], "", 0
-        # A few more than the page: whistles of one millisecond are told apart by their ids, stages by looking.
-        for row in rows.sort([("state.blown_at", DESCENDING), ("id", ASCENDING)]).limit(limit + LOOK):
-            if len(records) == limit:
+        records, seen, here, most = [], 0, None, limit + (LOOK if stage else 0)
+        for row in self.backwards(asked, until, id if after else None, limit + 1):
+            if len(records) == limit or seen == most:
                 return {"items": self.with_words(records), "next": here}
-            seen += 1
-            here = f"{row['state']['blown_at'].isoformat()}~{row['id']}"
-            if after and here.partition("~")[0] == after.partition("~")[0] and row["id"] <= after.partition("~")[2]:
-                continue
+            seen, here = seen + 1, f"{row['state']['blown_at'].isoformat()}~{row['id']}"
             if not stage or row["state"]["stage"] == stage:
                 records.append(self.record_of(row))
-        return {"items": self.with_words(records), "next": here if seen == limit + LOOK else None}
+        return {"items": self.with_words(records), "next": None}
+
+    def backwards(self, asked: dict, until: datetime, id: str | None, batch: int) -> Iterator[dict]:
+        """Give whistles from a moment on back to the first, read in portions; those of one moment by their ids.
+
+        Span after span, each longer than the one before: the embedded database reads and sorts all that a question
+        fits before it gives the first.
+        """
+        order, rows = [("state.blown_at", DESCENDING), ("id", ASCENDING)], self.rows("whistles")
+        if id is not None:
+            same = asked | {"state.blown_at": until, "id": {"$gt": id}}
+            yield from rows.find(same, {"history": 0}, batch_size=batch).sort(order)
+        for n, hours in enumerate(SPANS):
+            since = until - timedelta(hours=hours)
+            upper = "$lt" if n == 0 and id is not None else "$lte"
+            span = asked | {"state.blown_at": {"$gt": since, upper: until}}
+            yield from rows.find(span, {"history": 0}, batch_size=batch).sort(order)
+            until = since
 
 
 class Photos(Store):

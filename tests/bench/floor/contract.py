@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from shared.contract import Call, Contract, Order, View
+from shared.contract import Call, Contract
+from shared.contracts.forms import Order, View
 
 
 class Insert(Order):

@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from shared.contract import Call, Contract, Fact, Order, View
+from shared.contract import Call, Contract, Fact
+from shared.contracts.forms import Order, View
 
 
 class Ring(Order):

@@ -1,0 +1,1 @@
+"""What becomes of the promises when everything goes wrong? `make chaos`."""
