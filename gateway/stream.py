@@ -198,7 +198,8 @@ class Streams:
             envelope["id"],
             time.monotonic(),
             envelope["source"],
-            envelope.get("to") or "all",
+            # What is confidential is told to the community and those above it, who read it too.
+            "confidential" if envelope["data"].get("confidential") else envelope.get("to") or "all",
             frame(envelope["id"], envelope["type"], shown),
         )
         ring = self.rings.setdefault(district, {})

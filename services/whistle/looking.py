@@ -37,7 +37,7 @@ class Looking:
         places = standing.places_of(place, metres) or [community]
         rows = self.of.open.at("open_whistles", category, places)
         rows = [row for row in rows if PLUGIN not in self.caller.roles or self.caller.department in row["departments"]]
-        rows = standing.near(rows, place, metres)[:NEAREST]
+        rows = standing.near([row for row in rows if showing.may_find(row, self.caller)], place, metres)[:NEAREST]
         words = self.of.whistles.texts([row["words"] for row in rows])
         return {"items": [row | {"title": showing.words_of(row, words, self.caller).get("title")} for row in rows]}
 

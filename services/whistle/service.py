@@ -3,6 +3,7 @@
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from datetime import datetime
 
 from services import proof
 from services.entrypoints import Blobs, Records, Telling, on, rpc, timer
@@ -45,6 +46,7 @@ class WhistleService:
             self.answering.must_know(order["category"])
             answers.must_stand(order["community"], self.answering.successors(order["community"]))
             self.photos.must_have(order["photos"])
+            self.must_be_here(order["split_from"])
             given = self.given_for(order, order["departments"])
             return self.shown(self.whistles.begin(id, calling.blow, given=given, **order))
         except (Invalid, Conflict, Forbidden):
@@ -161,6 +163,8 @@ class WhistleService:
 
     @rpc(whistle.merge)
     def merge(self, id, into, **order):
+        if id == into:
+            raise Invalid("不能并入自己 / It cannot be merged into itself", {"into": [into]})
         return self.act(id, closing.merge, order | {"into": into}, target=self.whistles.get(into).state)
 
     @rpc(whistle.erase)
@@ -290,10 +294,12 @@ class WhistleService:
     @on(roster.leave_taken)
     def leave_taken(self, fact):
         self.answering.leave(fact)
+        Following(self).plan_leave(fact["subject"], **fact["data"])
 
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+        Following(self).plan_return(fact["data"]["absence"], fact["data"]["back"])
 
     @on(identity.admitted)
     def admitted(self, fact):
@@ -306,6 +312,7 @@ class WhistleService:
     @on(identity.suspended)
     def suspended(self, fact):
         self.answering.person(fact)
+        Following(self).plan_without(fact["subject"])
 
     @on(identity.resumed)
     def resumed(self, fact):
@@ -314,6 +321,7 @@ class WhistleService:
     @on(identity.dismissed)
     def dismissed(self, fact):
         self.answering.person(fact)
+        Following(self).plan_without(fact["subject"])
 
     @on(roster.category_set)
     def category_set(self, fact):
@@ -352,6 +360,7 @@ class WhistleService:
     @on(whistle.merged)
     def merged(self, fact):
         Following(self).absorb(fact["subject"])
+        Following(self).fall_out(fact["subject"], fact["data"]["into"], datetime.fromisoformat(fact["time"]))
         self.stand(fact)
 
     @on(whistle.words_erased)
@@ -424,6 +433,13 @@ class WhistleService:
         given = replace(given, **more)
         return self.shown(self.whistles.change(before, decide, given=given, words=before.words, **order))
 
+    def must_be_here(self, id):
+        """Refuse a whistle that is named and is none of this district's."""
+        try:
+            return id and self.whistles.bare(id)
+        except NotFound as error:
+            raise Invalid(error.detail, {"split_from": [id]}) from error
+
     def given(self, state, departments=()):
         """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""
         return self.given_for(vars(state), departments)
@@ -445,6 +461,7 @@ class WhistleService:
             rules=rules, policy=version, calendar=acts.calendar_of(rules), rule=rule,
             answers=self.answering.answers([*named, COMMUNITY], unit, day),
             successors=tuple(self.answering.successors(community)),
+            path=tuple(self.answering.path(of["unit"])) if of["unit"] else (),
         )  # fmt: skip
 
     def shown(self, record):

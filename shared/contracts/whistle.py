@@ -134,6 +134,11 @@ class TakeUp(Act):
     note = note()
 
 
+def each_measure_once(outcomes: list[dict]) -> None:
+    """What is counted under one measure is one row: two would be added up."""
+    own.distinct([each["measure"] for each in outcomes])
+
+
 class Outcome(Order):
     """What came of it, in a measure of the district's list: so many places, and an amount where it has a unit."""
 
@@ -148,7 +153,7 @@ class FeedBack(Act):
     result = own.one_of(RESULTS, required=True)
     text = own.text(2000, required=True)
     photos = photos()
-    outcomes = fields.List(fields.Nested(Outcome), load_default=list, validate=own.some(0, 20))
+    outcomes = fields.List(fields.Nested(Outcome), load_default=list, validate=[own.some(0, 20), each_measure_once])
 
 
 class SendBack(Act):
@@ -435,6 +440,16 @@ class Asked(View):
     words = fields.Nested(Words, allow_none=True)
 
 
+class Extended(View):
+    """An extension that was decided: the reporter reads why it was asked for, and what became of it."""
+
+    granted = fields.Boolean()
+    until = own.moment(allow_none=True)
+    at = own.moment()
+    reason = fields.Nested(Words, allow_none=True)
+    words = fields.Nested(Words, allow_none=True)
+
+
 class Answered(View):
     """What a department gave back."""
 
@@ -457,6 +472,7 @@ class Summons(View):
     clocks = fields.List(fields.Nested(RunningClock))
     returned = fields.Nested(Asked, allow_none=True)
     extension = fields.Nested(Asked, allow_none=True)
+    extended = fields.Nested(Extended, allow_none=True)
     answer = fields.Nested(Answered, allow_none=True)
     score = fields.Float(allow_none=True)
     rating = own.an_id(allow_none=True)
@@ -815,8 +831,13 @@ class Merged(Done):
     into = own.an_id(required=True)
 
 
-class Parted(Done):
+class Parted(View):
+    """By an act, or by itself where what it was merged into had ended meanwhile."""
+
     into = own.an_id(required=True)
+    act = own.an_id(allow_none=True)
+    order = fields.String(allow_none=True)
+    community = own.division(required=True)
 
 
 class Confirmed(Done):

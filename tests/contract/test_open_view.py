@@ -247,7 +247,7 @@ def test_numbers_are_consecutive_and_each_whistle_has_one_whoever_gives_them_at_
     ids = [fresh() for _ in range(16)]
     for id in ids:
         blown = contract.blown(kind="综合执法", category="0101", community=WANMINGYUAN, called=["chengguan"])
-        replicas[0].whistles.record(Record(id, DISTRICT, 0, Whistle()), [blown])
+        replicas[0].whistles.record(Record(id, DISTRICT, 0, Whistle()), [blown], NOW)
     with pytest.raises(ConnectionError):
         replicas[0].number(ids[0], dies=True)
     told = [*ids[1:], *ids[:9]]  # some of them twice, and the one that was cut off

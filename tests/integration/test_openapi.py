@@ -41,6 +41,7 @@ CHECKS = [
 # An answer without an end, and an end of one's own session: each is tried by hand below.
 # An adjustment ends everybody's token in the district.
 BY_HAND = {"stream.listen", "identity.sign_out", "identity.adjust"}
+WHY = {"people": {"purpose": "inquiry"}}
 MOST = 10  # orders of each operation that a role may give; `make test-all` makes thirty, by chance
 
 
@@ -410,8 +411,8 @@ def table_orders(stage: Stage) -> dict:
             f"{service}.import_{kind}": lambda kind=kind, id=id: admin.post(f"/v1/tables/{kind}/{id}/runs"),
             f"{service}.{kind}_table": lambda kind=kind, id=id: admin.get(f"/v1/tables/{kind}/{id}"),
             f"tables.template_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}/template.xlsx"),
-            f"tables.csv_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.csv"),
-            f"tables.xlsx_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.xlsx"),
+            f"tables.csv_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.csv", params=WHY.get(kind)),
+            f"tables.xlsx_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.xlsx", params=WHY.get(kind)),
         }
     return good
 

@@ -41,8 +41,9 @@ class Units(BlankFirst, Ledger):
     def found(self, code: str, **order) -> Record:
         """Found a unit of which there should be no record yet, in one write; where there is one, as any change."""
         blank = Record(code, self.caller.district, 0, self.kind())
-        happened = list(domain.found(blank.state, caller=self.caller, now=self.now(), code=code, **order))
-        return self.record(blank, happened) or self.change(code, domain.found, code=code, **order)
+        now = self.now()
+        happened = list(domain.found(blank.state, caller=self.caller, now=now, code=code, **order))
+        return self.record(blank, happened, now) or self.change(code, domain.found, code=code, **order)
 
 
 class Tree(Store):

@@ -180,6 +180,14 @@ class Answering(Store):
         day = self.today()
         return domain.successors(code, self.around(code, day), day)
 
+    def path(self, unit: str) -> list[str]:
+        """Give a place and all above it, as the tree is today; nothing where there is no such place now."""
+        day = self.today()
+        units = self.around(unit, day)
+        known = units.get(unit) or {}
+        is_there = "level" in known and (known.get("until") or "9999") >= day.isoformat()
+        return domain.path_of(unit, units, day) if is_there else []
+
     def settings(self, unit: str, district: dict) -> dict:
         """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""
         day = self.today()

@@ -258,9 +258,14 @@ class Open(Store):
         return [(row["district"], row["whistle"]) for row in rows.sort("wake", 1).limit(most)]
 
     def seated(self, person: str, seat: str) -> list[dict]:
-        """Give the open summonses of a person by a seat of theirs."""
+        """Give the open summonses of a person by a seat of theirs, by any where none is named."""
         rows = self.rows("open_summonses").find({"person": person, "turn": {"$gt": ""}}, batch_size=1000)
-        return [row for row in rows if row["seat"] == seat]
+        return [row for row in rows if seat in ("", row["seat"])]
+
+    def unheld(self, department: str) -> list[dict]:
+        """Give the open summonses of a department that found nobody."""
+        rows = self.rows("open_summonses").find({"department": department, "turn": {"$gt": ""}}, batch_size=1000)
+        return [row for row in rows if row["person"] is None]
 
     # -- prove ----------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,11 @@ class Handovers(Store):
         except DuplicateKeyError:
             self.rows("handovers").update_one({"_id": key, "due": {"$gt": due}}, {"$set": fresh})
 
+    def bring_forward(self, term: str, due: datetime) -> None:
+        """Have something that is planned looked at earlier."""
+        asked = {"_id": f"{self.caller.district}/{term}", "due": {"$gt": due}}
+        self.rows("handovers").update_one(asked, {"$set": {"due": due}})
+
     def due(self, most: int = 50) -> list[dict]:
         """Give what is to be passed on by now, of every district, oldest first."""
         return list(self.wide("handovers").find({"due": {"$lte": self.now()}}).sort("due", 1).limit(most))
