@@ -93,8 +93,9 @@ READER = json.JSONDecoder(
 def read_body() -> dict:
     """Read the request's body as one JSON object; no body at all is an order that says nothing."""
     # Werkzeug cuts a body without a length off at the bound without a word, so the bound lies one byte further.
-    raw = request.get_data(cache=False)
-    if len(raw) >= current_app.config["MAX_CONTENT_LENGTH"]:
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    raw = b"" if (request.content_length or 0) >= most else request.get_data(cache=False)
+    if max(len(raw), request.content_length or 0) >= most:
         raise RequestEntityTooLarge("内容过长,最多 64 KB / Too long: 64 KB at most")
     if not raw and not request.mimetype:
         return {}

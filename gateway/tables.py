@@ -164,7 +164,10 @@ def goes_out(summary: str, *kinds: str, is_unmasked: bool = False) -> dict:
     told = {"summary": summary, "responses": {"200": {"description": "文件 / The file", "content": a_file(*kinds)}}}
     asked = {"name": "purpose", "in": "query", "required": True, "schema": {"type": "string", "enum": [*PURPOSES]}}
     asked["description"] = "用途,记入安全日志 / What for; it is written down"
-    return told | {"parameters": [asked]} if is_unmasked else told
+    if is_unmasked:
+        told |= {"parameters": [asked]}
+        told["responses"]["422"] = {"description": "未注明用途 / It does not say what for"}
+    return told
 
 
 def comes_in(kind: Kind) -> dict:

@@ -62,6 +62,7 @@ NOT_MONGO = {
     ("deploy/local.py", "broker.command"),
     ("deploy/local.py", "database.command"),
     ("shared/contracts/rows.py", "own.distinct"),
+    ("shared/contracts/whistle.py", "own.distinct"),
     ("services/whistle/service.py", "self.photos.drop"),
     ("services/whistle/store/whistles.py", "self.drop"),
 }

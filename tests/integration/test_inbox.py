@@ -7,7 +7,9 @@ import pytest
 from deploy.seed import person_id
 from shared.rules.days import day_of
 from tests.integration.test_roster import a_person, appoint, refused
-from tests.make import SIJIYUAN, WANMINGYUAN, Client, eventually, fresh, solved
+from tests.integration.test_whistle import at_once
+from tests.make import SIJIYUAN, WANMINGYUAN, Client, a_blow, eventually, fresh, solved
+from tests.make_people import admitted, signed_in
 
 STREET = "110102009000"
 # Communities in which no other test blows anything, so that what is counted there is this test's own.
@@ -159,8 +161,13 @@ def test_a_confidential_title_is_shown_to_those_who_handle_it_only(sign_in, wmy,
     assert shown(sign_in("xc-look"), id, scope="district")["title"] is None
     assert id not in ids(inbox(sign_in("xc-look"), scope="district", text="不便公开"))
     asked = {"category": "0116", "community": WANMINGYUAN, "lon": 116.3441, "lat": 39.9312}
-    near = {row["whistle"]: row for row in sign_in("xc-res").get("/v1/near-whistles", params=asked).json()["items"]}
-    assert near[id]["title"] is None and near[id]["distance"] == 0
+    near = {row["whistle"]: row for row in wmy.get("/v1/near-whistles", params=asked).json()["items"]}
+    assert near[id]["title"] == "不便公开的事" and near[id]["distance"] == 0
+    assert id not in sign_in("xc-res").get("/v1/near-whistles", params=asked).text, (
+        "what is confidential is not offered"
+    )
+    read = sign_in("xc-look").get(f"/v1/whistles/{id}").json()
+    assert (read["place"], read["blown_by"], read["words"]) == (None, "", {"withheld": True})
 
 
 def test_what_a_department_has_open_in_a_community_is_listed(sign_in, street):
@@ -274,6 +281,65 @@ def test_open_work_goes_to_whoever_answers_when_a_term_ends(admin, street, days)
     steps = street.get(f"/v1/whistles/{left}/history").json()["steps"]
     assert [step["data"]["person"] for step in steps if step["fact"] == "handed_over"][-1] == whom
     assert whom != one
+
+
+def test_open_work_goes_to_who_stands_in_when_a_leave_begins_and_back_when_it_ends(admin, street, days):
+    community = "110102009034"
+    one, other = (a_person(admin, "specialist", "110102", "gongan") for _ in range(2))
+    appoint(admin, f"gongan@{community}", one)
+    order = {"community": community, "departments": ["gongan"]}
+
+    def person(id: str) -> str:
+        return street.get(f"/v1/whistles/{id}").json()["summonses"][0]["person"]
+
+    id = eventually(lambda: (id := street.blow(**order)["id"]) and person(id) == one and id, every=1)
+    away = {"absence": fresh(), "since": days(0), "until": days(9), "substitute": other}
+    answer = eventually(lambda: (said := admin.post(f"/v1/holders/{one}/leaves", away)).status_code == 201 and said)
+    assert answer.json()["leaves"]
+    eventually(lambda: person(id) == other, 15)
+    back = {"absence": away["absence"], "change": fresh(), "back": days(0)}
+    assert admin.post(f"/v1/holders/{one}/returns", back).status_code == 201
+    eventually(lambda: person(id) == one, 15)
+
+
+def test_what_found_nobody_goes_to_whoever_is_appointed(admin, street, days):
+    community = "110102009035"
+    id = street.blow(community=community, departments=["zongzhi"])["id"]
+    assert street.get(f"/v1/whistles/{id}").json()["summonses"][0]["person"] is None
+    one = a_person(admin, "specialist", "110102", "zongzhi")
+    appoint(admin, f"zongzhi@{community}", one, since=days(0))
+    eventually(lambda: street.get(f"/v1/whistles/{id}").json()["summonses"][0]["person"] == one, 15)
+
+
+def test_whistles_that_are_merged_into_each_other_at_once_are_not_lost(street):
+    for _ in range(4):
+        a, b = (street.blow(community=MERGING)["id"] for _ in range(2))
+        merges = [
+            lambda a=a, b=b: street.act("mergers", a, {"into": b}),
+            lambda a=a, b=b: street.act("mergers", b, {"into": a}),
+        ]
+        assert 201 in [answer.status_code for answer in at_once(*merges)]
+
+        def is_alive(*ids: str) -> bool:
+            return any(street.get(f"/v1/whistles/{id}").json()["stage"] == "dispatched" for id in ids)
+
+        eventually(lambda a=a, b=b: is_alive(a, b))
+    refused(street.act("mergers", a, {"into": a}), 422, "自己")
+
+
+def test_a_place_is_where_the_tree_has_it_today_and_nowhere_else(admin, url, days):
+    street = signed_in(url, admitted(admin, roles=["street"], unit="110102005000"))
+    rows = admin.get("/v1/units", params={"under": "110102005000", "level": "community"}).json()["items"]
+    stays, goes = rows[0]["code"], rows[1]["code"]
+    place = {"code": f"{goes}.77", "parent": goes, "level": "compound", "type": "小区", "name": "七七小区"}
+    assert admin.post("/v1/units", place | {"since": "2018-01-01"}).status_code == 201
+    order = {"departments": ["chengguan"], "unit": place["code"]}
+    eventually(lambda: street.post("/v1/whistles", a_blow(community=goes, **order)).status_code == 201)
+    for unit in (f"{goes}.78", f"{stays}.77"):
+        refused(street.post("/v1/whistles", a_blow(community=goes, departments=["chengguan"], unit=unit)), 422, unit)
+    merger = {"change": fresh(), "communities": [goes], "since": days(0)}
+    assert admin.post(f"/v1/units/{stays}/mergers", merger).status_code == 201
+    eventually(lambda: street.post("/v1/whistles", a_blow(community=stays, **order)).status_code == 201, 20)
 
 
 def test_a_summons_is_handed_to_a_specialist_of_that_department_only(admin, street, days):
