@@ -8,8 +8,7 @@ import psutil
 import pytest
 
 from deploy import topology
-from services import proof
-from shared import ledger
+from services import ledger, proof
 from shared.caller import Caller
 from shared.running import clock, real_now
 from tests.fault.belfry import DISTRICT
