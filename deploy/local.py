@@ -594,7 +594,7 @@ def show_plugins(lines: list[str]) -> None:
             name, outcome, user, value = found.groups()
             row = known.setdefault(user, {"over": 0, "refused": 0})
             if name == "asked_total":
-                kind = outcome if outcome in ("passed", "over") else "refused"
+                kind = outcome if outcome in ("passed", "over", "shut") else "refused"
                 row[kind] = row.get(kind, 0) + float(value)
             elif not outcome:
                 row[name] = float(value)

@@ -104,6 +104,10 @@ class Broker:
         self.api.delete("exchanges", self.vhost, user)
         self.api.delete("policies", self.vhost, user)
 
+    def shut(self, user: str) -> None:
+        """Have the broker close what a plug-in has open and let it in no more, until its record is applied again."""
+        self.api.delete("users", user)
+
     def tags(self) -> dict[str, str]:
         """Give the plug-ins' users that the broker knows, each with its tag."""
         users = self.api.ask("GET", "users", query="?columns=name,tags")

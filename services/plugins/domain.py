@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from shared.caller import PLUGIN, Caller
 from shared.contract import Happened
@@ -173,8 +173,8 @@ PARKED = {
 # Questions are kept in memory and for a moment only; too many are refused by the broker itself.
 ASKED = {
     "x-queue-type": "classic",
-    "x-max-length": 64,
-    "x-max-length-bytes": 1_048_576,
+    "x-max-length": 256,
+    "x-max-length-bytes": 4_194_304,
     "x-overflow": "reject-publish",
     "x-message-ttl": 5_000,
     "x-single-active-consumer": True,
@@ -272,6 +272,16 @@ class Bucket:
             return (1 - self.left) / self.rate
         self.left -= 1
         return 0.0
+
+
+FULL = 200  # waiting questions that nobody who waits for answers has
+CALM, LONGEST_SHUT = timedelta(hours=1), 64
+
+
+def shut_until(before: Mapping | None, now: datetime) -> dict:
+    """Who floods the door is shut out for a minute, and each time within an hour for twice as long."""
+    times = before["times"] + 1 if before and now < before["until"] + CALM else 0
+    return {"until": now + timedelta(minutes=min(2**times, LONGEST_SHUT)), "times": times}
 
 
 # -- how long the first of what waits has waited -----------------------------------------------------------------------

@@ -14,7 +14,9 @@ from prometheus_client import Counter
 
 from services.entrypoints import GONE, TIMER
 from services.plugins import domain
-from services.plugins.store import PlugIns
+from services.plugins.broker import Broker
+from services.plugins.store import PlugIns, Shut
+from shared.caller import Caller
 from shared.errors import Invalid, Refusal, Unauthenticated, Unavailable
 from shared.running import clock, frames, log, new_trace
 
@@ -33,6 +35,7 @@ class Guest:
         self.door, self.user, self.plugin = door, user, plugin
         self.pace(plugin.quota["calls_a_second"])
         self.waiting, self.channel = LightQueue(), None
+        self.pressed = self.full = 0
         self.thread = eventlet.spawn(self.serve)
 
     def pace(self, rate: int) -> None:
@@ -60,6 +63,7 @@ class Guest:
     def refuse(self, message: Any, error: Exception) -> None:
         """Say no, as often as it may ask; who asks faster than that waits for the answer, and so does its queue."""
         while wait := self.refusing.take(time.monotonic()):
+            self.pressed += 1
             eventlet.sleep(wait)
         if not isinstance(error, Refusal):
             log("fault", service="plugins", method="door", actor=self.user, **frames(error))
@@ -67,12 +71,23 @@ class Guest:
         correlation = message.properties.get("correlation_id")
         self.door.process.answer(f"{self.user}.replies", correlation, {"refused": error.to_message()})
 
+    def floods(self) -> bool:
+        """Say whether it keeps its queue full although it is refused: no one does that who waits for answers."""
+        pressed, self.pressed = self.pressed, 0
+        if not pressed or self.channel is None or not self.channel.is_open:
+            self.full = 0
+            return False
+        with self.door.writing:
+            waits = self.channel.queue_declare(f"{self.user}.calls", passive=True).message_count
+        self.full = self.full + 1 if waits >= domain.FULL else 0
+        return self.full >= 2
+
 
 class Door:
     """Stands where plug-ins ask; where there are several, the broker gives each plug-in to one of them."""
 
     def __init__(self, process: Any):
-        self.process, self.stopping = process, False
+        self.process, self.broker, self.stopping = process, Broker(process), False
         self.guests: dict[str, Guest] = {}
         self.writing = Semaphore()
 
@@ -119,8 +134,20 @@ class Door:
                 self.guests[user] = Guest(self, user, plugin)
             guest = self.guests[user]
             guest.follow(plugin)
+            if guest.floods():
+                self.shut_out(guest)
             if guest.channel is None or not guest.channel.is_open:
                 self.admit(connection, guest)
+
+    def shut_out(self, guest: Guest) -> None:
+        """Have a flood end where it begins, at its connection: the broker pays for each drop of it, and others do."""
+        district = Caller.of_plugin(guest.user).district
+        found = Shut(self.process.database, TIMER, clock.now).enter(district).shut(guest.user)
+        self.broker.shut(guest.user)
+        with self.writing:
+            guest.channel.queue_purge(f"{guest.user}.calls")
+        ASKED.labels(guest.user, "shut").inc()
+        log("flood", actor=guest.user, until=found["until"])
 
     def admit(self, connection: Connection, guest: Guest) -> None:
         """Take what a plug-in asks, by a channel of its own: where its queue is not there yet, no other notices."""

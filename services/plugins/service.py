@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 from services.entrypoints import Beside, Made, Records, Telling, on, rpc, timer
 from services.plugins import broker, domain, door
 from services.plugins.aside import Aside
-from services.plugins.store import Departments, Names, Passwords, PlugIns, Watched
+from services.plugins.store import Departments, Names, Passwords, PlugIns, Shut, Watched
 from shared.contracts import plugins as contract
 from shared.contracts import roster
 from shared.running import frames, log
@@ -31,6 +31,7 @@ class PluginsService:
     plugins = Records(PlugIns)
     names = Records(Names)
     passwords = Records(Passwords)
+    shut = Records(Shut)
     departments = Records(Departments)
     watched = Records(Watched)
     broker = Made(broker.Broker)
@@ -125,7 +126,7 @@ class PluginsService:
     def entered(self, district):
         """Give the same service as it is in a district that a timer enters."""
         there = copy(self)
-        for name in ("plugins", "passwords", "watched"):
+        for name in ("plugins", "passwords", "shut", "watched"):
             setattr(there, name, getattr(self, name).enter(district))
         return there
 
@@ -139,6 +140,8 @@ class PluginsService:
             while before is None or before.version != record.version:
                 if record.state.revoked_at:
                     self.broker.remove(user)
+                    return
+                if self.shut.until(user):  # its queues are as they were; it comes back by the timer
                     return
                 hash, generation = self.passwords.hash_of(user, record.state.generation)
                 self.broker.apply(user, record.state, hash, broker.tag(record.version, generation))
@@ -166,5 +169,6 @@ class PluginsService:
     def shown(self, record):
         user = domain.user_of(record.district, record.state)
         traffic = None if record.state.revoked_at else Watched.traffic(self.watched.of(user))
+        traffic = traffic and traffic | {"shut_until": self.shut.until(user)}
         known = {"id": record.id, "version": record.version, "user": user, "traffic": traffic}
         return vars(record.state) | known

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
@@ -64,6 +64,25 @@ class Passwords(Store):
         """Give the hash of a generation, and that; where there is none yet nobody comes in, by an older one neither."""
         row = self.rows("passwords").find_one({"_id": user, "generation": generation})
         return (row["hash"], generation) if row else ("", 0)
+
+
+class Shut(Store):
+    """Who is shut out for a while because they flooded the door."""
+
+    def shut(self, user: str) -> dict:
+        """Shut a plug-in out; gives until when."""
+        before = self.rows("shut").find_one({"_id": user})
+        fresh = domain.shut_until(before, real_now())
+        try:
+            self.rows("shut").insert_one({"_id": user, **fresh})
+        except DuplicateKeyError:
+            self.rows("shut").update_one({"_id": user}, {"$set": fresh})
+        return fresh
+
+    def until(self, user: str) -> datetime | None:
+        """Give until when a plug-in is shut out, None where it is not."""
+        row = self.rows("shut").find_one({"_id": user})
+        return row["until"] if row and row["until"] > real_now() else None
 
 
 class Departments(Store):

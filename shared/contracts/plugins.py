@@ -135,6 +135,7 @@ class Traffic(View):
     oldest = fields.Integer(metadata={"description": "how long the first of them has waited, in seconds"})
     parked = fields.Integer(metadata={"description": "facts put aside: by its own failure, or over its quota"})
     connected = fields.Boolean()
+    shut_until = own.moment(allow_none=True, metadata={"description": "it flooded the door, and is let in again then"})
 
 
 class PlugIn(View):

@@ -48,7 +48,7 @@ def crash(uri: str) -> None:
     while True:
         with contextlib.suppress(Exception):
             die_of_one(pika.URLParameters(uri))
-        time.sleep(0.05)
+        time.sleep(0.2)  # as long as a program needs at the least to be started again
 
 
 def die_of_one(parameters: pika.URLParameters) -> None:

@@ -89,6 +89,7 @@ WIDE = {
     "services/roster/store/units.py:Units.due": "a timer carries out what was planned, whichever district's",
     "services/plugins/store.py:PlugIns.everywhere": "the door and a timer follow the plug-ins of every district",
     "services/plugins/door.py:Door.look": "hands the service's database to the store of plug-ins",
+    "services/plugins/door.py:Door.shut_out": "hands it to a store that is narrowed to the district of a flood",
     "services/roster/store/districts.py:Districts.all_open": "an operator sees every district that is open",
 }
 # Who also writes there: what a timer claims, sessions and secrets, which are nobody's records, and the log.

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -196,3 +196,13 @@ def test_a_department_that_has_ended_has_no_programs():
         {"code": "now", "until": "2026-11-25"},
     ]
     assert domain.of_district(rows, date(2026, 11, 25)) == {"new", "now"}
+
+
+def test_who_floods_is_shut_out_for_a_minute_and_then_for_longer():
+    row, minutes, now = None, [], NOW
+    for _ in range(8):
+        row = domain.shut_until(row, now)
+        minutes.append((row["until"] - now).total_seconds() / 60)
+        now = row["until"] + timedelta(minutes=5)
+    assert minutes == [1, 2, 4, 8, 16, 32, 64, 64]
+    assert domain.shut_until(row, now + timedelta(hours=2))["times"] == 0, "after a calm hour it begins anew"
