@@ -7,7 +7,7 @@ T ?= tests
 WORKERS ?= 2
 AT_ONCE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo story year verify proof parked replay drop district import clock operator test test-all bench bench-compare profile chaos bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year city verify proof parked replay drop district import clock operator test test-all bench bench-compare profile chaos bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ story: venv ## 演示万明园的三件事 / play the article: a balcony, tins, 
 
 year: venv ## 演示试点一年 / play a pilot year on a throw-away platform (street=110102009 scale=1)
 	@$(LOCAL) tool deploy.year $(if $(street),--street=$(street)) $(if $(scale),--scale=$(scale)) $(if $(run),--run=$(run))
+
+city: venv ## 北京的一天,自带平台 / a day of Beijing on a platform of its own (seed= date= scale= speed= districts=)
+	@$(PY) -m deploy.city $(if $(seed),--seed=$(seed)) $(if $(date),--date=$(date)) $(if $(scale),--scale=$(scale)) $(if $(speed),--speed=$(speed)) $(if $(districts),--districts=$(districts)) $(if $(hours),--hours=$(hours))
 
 verify: venv ## 核验全部历史 / prove that no history was touched
 	@$(LOCAL) tool deploy.verify

@@ -133,7 +133,13 @@ def eventually(what: Callable[[], object], seconds: float = 10, every: float = 0
 
 
 class Mute:
-    """A process that inserts each row by itself and tells nothing."""
+    """A process that inserts each row by itself and tells nothing: with a database it notes each save as untold."""
+
+    def __init__(self, database=None):
+        from services.epochs import Epoch, Epochs
+
+        self.epochs = Epochs(database) if database is not None else None
+        self.alone = Epoch
 
     def insert(self, *steps) -> None:
         for collection, rows in steps:
@@ -141,11 +147,12 @@ class Mute:
                 collection.insert_one(row)
 
     def begin(self, ledger):
-        """Give what is saved an epoch of its own, of which there is no note."""
-        from services.epochs import Epoch
-
-        epoch = Epoch()
-        return epoch, epoch.begin()
+        """Give each save an epoch of its own."""
+        if self.epochs is None:
+            epoch = self.alone()
+            return epoch, epoch.begin()
+        self.epochs.close(ledger)
+        return self.epochs.begin(ledger)
 
     def tell(self, *saved) -> None:
         pass

@@ -9,10 +9,10 @@ import pytest
 
 from deploy import database as ours
 from services import epochs
-from services.epochs import Epochs, rows_of
+from services.entrypoints import TIMER
+from services.epochs import rows_of
 from shared.caller import Caller
 from shared.running import clock, real_now
-from shared.service import TIMER
 from tests.fault.bell.contract import fired, hung
 from tests.fault.bell.store import Deadlines
 from tests.make import Mute, fresh
@@ -24,7 +24,8 @@ class Telling(Mute):
     """A process that remembers what it was given to tell."""
 
     def __init__(self, database):
-        self.epochs, self.given = Epochs(database), []
+        super().__init__(database)
+        self.given = []
 
     def begin(self, ledger):
         return self.epochs.begin(ledger)

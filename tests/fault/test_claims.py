@@ -34,7 +34,7 @@ def database(platform):
 def store(database):
     """Give a store of the roster's as its administrator's worker has it, which asks nobody for a claim."""
     caller = Caller(DISTRICT, "somebody-else", ("district",), DISTRICT)
-    return lambda kind: kind(database, caller, clock.now, Mute())
+    return lambda kind: kind(database, caller, clock.now, Mute(database))
 
 
 @pytest.fixture(scope="module")

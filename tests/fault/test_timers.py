@@ -9,7 +9,7 @@ import pytest
 
 from deploy import topology
 from services import epochs, proof
-from services.epochs import Epochs, rows_of
+from services.epochs import rows_of
 from shared.caller import Caller
 from shared.running import clock, real_now
 from tests.fault.belfry import DISTRICT
@@ -33,20 +33,9 @@ def three(belfry):
     belfry.stop()
 
 
-class Dying(Mute):
-    """A process that dies before it has told anything, with a note for each thing that it saved."""
-
-    def __init__(self, database):
-        self.epochs = Epochs(database)
-
-    def begin(self, ledger):
-        self.epochs.close(ledger)
-        return self.epochs.begin(ledger)
-
-
 def hang(belfry, ids: list[str], *facts) -> None:
     """Record deadlines as the service would, and leave them to be told by whoever finds them."""
-    deadlines = Deadlines(belfry.database, TIMER, clock.now, Dying(belfry.database))
+    deadlines = Deadlines(belfry.database, TIMER, clock.now, Mute(belfry.database))
     for number, id in enumerate(ids):
         deadlines.begin(id, lambda state, number=number, **_: [fact(number=number) for fact in facts])
 

@@ -155,7 +155,7 @@ def recorded_only(store, id: str, decide, **order) -> None:
 @pytest.fixture(scope="module")
 def people(mongo, admin) -> People:
     me = admin.get("/v1/me").json()["id"]
-    return People(mongo, Caller(XICHENG, me, ("district",), XICHENG), clock.now, Mute())
+    return People(mongo, Caller(XICHENG, me, ("district",), XICHENG), clock.now, Mute(mongo))
 
 
 def test_a_suspension_whose_call_was_cut_off_puts_out_all_the_same(url, admin, people):
@@ -192,7 +192,7 @@ def test_an_adjustment_whose_call_was_cut_off_holds_for_tokens_too(url, mongo, s
     assert operator.post("/v1/districts", {"code": "110117"}).status_code == 201
     order = eventually(lambda: (made := a_worker(**here)) and operator.post("/v1/people", made).ok and made)
     client = signed_in(url, order)
-    roles = Roles(mongo, Caller("110117", order["id"], ("district",), "110117"), clock.now, Mute())
+    roles = Roles(mongo, Caller("110117", order["id"], ("district",), "110117"), clock.now, Mute(mongo))
     said = {"adjustment": fresh(), "role": "worker", "add": ["person.reveal"], "drop": []}
     recorded_only(roles, "worker", domain.adjust, **said)
     eventually(lambda: is_out(client), 15)

@@ -1,0 +1,1 @@
+"""A day of Beijing, played over HTTP by the sped-up clock on a throw-away platform: ``make city``."""
