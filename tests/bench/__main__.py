@@ -34,7 +34,7 @@ def main() -> None:
     parts = [each for each in said.only.split(",") if each] or list(SHORT if said.quick else PARTS)
     if strange := set(parts) - set(PARTS):
         raise SystemExit(f"没有 {strange}，可选 / no such part, choose from: {', '.join(PARTS)}")
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(os.environ.get("HUYING_BENCH_HOME") or ROOT / "var" / "bench")
     figures = Figures(machine.facts(), quick=said.quick, parts=parts)
     try:

@@ -16,7 +16,7 @@ import psutil
 import pymongo
 from bson import encode
 
-from deploy import database, topology
+from deploy import database, ours, topology
 from deploy.local import ROOT, Platform, memory
 from deploy.settings import free_port
 from shared.contracts import CONTRACTS
@@ -81,6 +81,7 @@ class House:
         self.beside()
         if not self.listeners:
             self.without_listeners()
+        self.hearing = set(self.platform.pids())
 
     def beside(self) -> None:
         """Start the floor's service, and a gateway with the floor's rows instead of the platform's own."""
@@ -98,8 +99,9 @@ class House:
         door = {**os.environ, **settings.environment("gateway"), "PORT": str(self.port), "RATE_LIMITS": "off"}
         gateway = ["-m", "gunicorn", "-c", "gateway/gunicorn.py", f"{app.__name__}:create({self.listeners})"]
         with (self.home / "floor.log").open("w") as log:
-            # In sessions of their own: an interrupt ends them through here, in order.
+            # In sessions of their own: an interrupt ends them through here, in order, and a kill of this process, too.
             own = {"cwd": ROOT, "stdout": log, "stderr": log, "start_new_session": True}
+            own["preexec_fn"] = ours.die_with_parent
             self.started = [
                 subprocess.Popen([sys.executable, "-m", "tests.bench.floor"], env=env, **own),
                 subprocess.Popen([sys.executable, *gateway], env=door | {"PYTHONPATH": str(ROOT)}, **own),
@@ -197,8 +199,9 @@ class House:
         return rows | ({"gateway": round(memory(self.started[1].pid))} if self.started else {})
 
     def waiting(self) -> int:
-        """Count the facts that nobody has heard yet."""
-        return sum(depth(self.platform, f"{name}.facts") for name, page in CONTRACTS.items() if page.hears)
+        """Count the facts that those who run have not heard yet."""
+        names = [name for name, page in CONTRACTS.items() if page.hears and name in self.hearing]
+        return sum(depth(self.platform, f"{name}.facts") for name in names)
 
     def drain(self) -> float:
         """Wait until all facts are heard; gives the seconds, or raises when that takes too long."""

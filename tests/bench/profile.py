@@ -6,6 +6,7 @@ with all that they call. The stacks themselves lie in ``var/bench/`` for whoever
 
 import argparse
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--listeners", action="store_true", help="听众也在 / with all who listen")
     parser.add_argument("--native", action="store_true", help="连同 C 代码 / with what is not Python")
     said = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     into = ROOT / "var" / "bench" / time.strftime("profile-%Y%m%d-%H%M%S")
     with House(ROOT / "var" / "bench" / "house", listeners=said.listeners) as house:
         lines = profile(house, said.seconds, into, said.kind, said.native)
