@@ -3,7 +3,7 @@
 import importlib
 import inspect
 
-from shared.ledger import Store
+from services.ledger import Store
 
 
 def service_class(name: str) -> type:

@@ -7,6 +7,7 @@ environment that holds the rest.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -580,19 +581,42 @@ def show_status(platform: Platform) -> None:
             f"{queue.get('consumers', 0):>11}{oldest:>10}"
         )
     for name in SERVICES:
-        for line in _metrics(platform, name):
+        for line in _metrics(platform, name, "untold"):
             print(f"  {name}: {line}")
+    show_plugins(_metrics(platform, "plugins", "huying_plugin_"))
 
 
-def _metrics(platform, name):
-    # The age of what is saved and not yet told is the services' own knowledge.
+def show_plugins(lines: list[str]) -> None:
+    """Print how departments' programs stand, as the plugins service tells it: what waits, how long, what failed."""
+    known: dict[str, dict[str, float]] = {}
+    for line in lines:
+        if found := re.match(r'huying_plugin_(\w+)\{(?:outcome="(\w+)",)?user="([^"]+)"\} (\S+)', line):
+            name, outcome, user, value = found.groups()
+            row = known.setdefault(user, {"over": 0, "refused": 0})
+            if name == "asked_total":
+                kind = outcome if outcome in ("passed", "over") else "refused"
+                row[kind] = row.get(kind, 0) + float(value)
+            elif not outcome:
+                row[name] = float(value)
+    if known:
+        print(f"\n{'部门系统 / program':<44}{'waiting':>8}{'oldest':>9}{'parked':>8}{'over':>7}{'refused':>9}  there")
+    for user, row in sorted(known.items()):
+        waiting, oldest, parked = (row.get(name, 0) for name in ("backlog", "oldest_seconds", "parked"))
+        there = "yes" if row.get("connected") else "no"
+        print(
+            f"{user:<44}{waiting:>8.0f}{oldest:>7.0f} s{parked:>8.0f}{row['over']:>7.0f}{row['refused']:>9.0f}  {there}"
+        )
+
+
+def _metrics(platform, name, part):
+    # The age of what is saved and not yet told, and of what waits for a program, is the services' own knowledge.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{platform.settings.health_port(name)}/metrics", timeout=2) as answer:
             lines = answer.read().decode().splitlines()
     except OSError:
         return []
-    return [line for line in lines if "untold" in line and not line.startswith("#")]
+    return [line for line in lines if part in line and not line.startswith("#")]
 
 
 def show_logs(platform: Platform, name: str) -> None:

@@ -18,9 +18,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
 
 from deploy.catalogue import service_class, stores  # noqa: E402
+from services.entrypoints import Half  # noqa: E402
 from services.process import Process  # noqa: E402
 from shared.running import frames, log  # noqa: E402
-from shared.service import Half  # noqa: E402
 
 
 def probes(ready: Callable[[], dict[str, bool]]) -> Callable:
@@ -57,7 +57,9 @@ def prepare(kinds: list[type], process: Process) -> None:
 def serve(service: type, kinds: list[type], half: str = "") -> None:
     """Serve until told to stop (SIGTERM, SIGINT): then finish what was begun."""
     logging.getLogger("nameko").setLevel(logging.CRITICAL)  # its words repeat ours, with what people wrote in them
-    process = Process({key: os.environ[key] for key in ("AMQP_URI", "MONGO_URI", "MONGO_DB", "BLOBS")})
+    config = {key: os.environ[key] for key in ("AMQP_URI", "MONGO_URI", "MONGO_DB", "BLOBS")}
+    # Only who makes broker users has its management's address.
+    process = Process(config | {"AMQP_MANAGEMENT": os.environ.get("AMQP_MANAGEMENT", "")})
     eventlet.spawn(process.watch_database)
     if os.environ.get("HEALTH_PORT"):
         # Loopback by default; a container's health check and its Prometheus set another.

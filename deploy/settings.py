@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("identity", "roster", "whistle", "evaluation", "figures")
-# The operator is the person who looks after parked messages.
-BROKER_USERS = (*SERVICES, "gateway", "operator")
+SERVICES = ("identity", "roster", "whistle", "evaluation", "figures", "plugins")
+# The operator is the person who looks after parked messages; by the keeper's login plug-ins' users are made.
+BROKER_USERS = (*SERVICES, "gateway", "operator", "keeper")
 # What a person, or a test, may say about the gateway when starting the platform.
 PASSED_ON = (
     *("RATE_LIMITS", "PATIENCE", "STREAMS_EACH", "STREAMS_MOST", "TRUSTED_PROXIES"),
@@ -147,8 +147,8 @@ class Settings:
         return self.data.get("mode", "demo")
 
     def passwords(self) -> dict[str, str]:
-        """Return the broker password of each service, of the gateway and of the operator."""
-        return {name: self.secret(f"amqp.{name}") for name in (*SERVICES, "gateway", "operator")}
+        """Return the broker password of each service, of the gateway, of the operator and of the keeper."""
+        return {name: self.secret(f"amqp.{name}") for name in BROKER_USERS}
 
     def keys(self) -> tuple[Path, Path]:
         """Return the private and the public Ed25519 key file that tokens are signed and checked with."""
@@ -219,6 +219,10 @@ class Settings:
             "MONGO_DB": f"huying_{service}",
             "HEALTH_PORT": str(self.health_port(name)),
         }
+        if service == "plugins":
+            parts = urlsplit(self.management())
+            login = f"keeper:{self.secret('amqp.keeper')}"
+            env["AMQP_MANAGEMENT"] = f"{parts.scheme}://{login}@{parts.netloc.rpartition('@')[2]}{parts.path}"
         if service == "identity":
             env |= {"TOKEN_PRIVATE_KEY_FILE": str(private), "IDENTITY_SEALING_SECRET": self.secret("identity.sealing")}
             env |= self.data.get("of_identity", {})

@@ -1,24 +1,26 @@
 """The broker's exchanges, queues, users and permissions, generated from the contracts and applied over HTTP.
 
 Right on RabbitMQ 3.10 and 4.x: no transient queue that is not exclusive, no global QoS, every argument written down.
-Services declare nothing themselves: their users may not configure anything.
+Services declare nothing themselves: their users may not configure anything. What departments' plug-ins have is made
+by the plugins service, and in ``services/plugins/domain.py``.
 """
 
-import base64
-import json
 import re
-import urllib.error
-import urllib.request
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from services.plugins.broker import Management
+from shared.caller import DOOR, PLUGIN
 from shared.contract import WAITS, Contract
 from shared.contracts import CONTRACTS
+from shared.contracts.plugins import CALLS as OF_PLUGINS
 
 Pages = list[Contract]
 PAGES: Pages = list(CONTRACTS.values())
 GATEWAY = "gateway"
 OPERATOR = "operator"
+# By this login the plugins service makes the plug-ins' users and queues; nothing is said or heard by it.
+KEEPER = "keeper"
+TAGS = {KEEPER: "administrator"}
 
 # A service that is away for long keeps its facts: a million, or a gigabyte; after that its tellers are told no
 # (reject-publish) and keep them in their ledgers as untold. Nothing is dropped.
@@ -114,18 +116,29 @@ def permissions(pages: Pages = PAGES) -> dict[str, dict]:
             "read": exactly(*(f"{page.service}.parked" for page in pages if page.hears)),
             "topics": {},
         },
+        KEEPER: {
+            "configure": f"^{PLUGIN}-",
+            "write": f"^{PLUGIN}-",
+            "read": rf"^({PLUGIN}-.*|replies|[a-z]+\.events)$",
+            "topics": {},
+        },
     }
     for page in pages:
         service = page.service
         writes = (
             ["replies"] + ([f"{service}.events"] if page.facts else []) + ([f"{service}.wait"] if page.hears else [])
         )
-        topics = {"replies": {"write": r"^[a-z0-9-]+\.[0-9a-f]{32}$", "read": "^$"}}
+        topics = {"replies": {"write": r"^[a-z0-9-]+\.([0-9a-f]{32}|replies)$", "read": "^$"}}
         if page.facts:
             names = "|".join(fact.name for fact in page.facts)
             topics[f"{service}.events"] = {"write": rf"^({names})\.([1-9]\d{{5}}|all)\.[a-z0-9]+$", "read": "^$"}
         reads = [f"{service}.calls"] + ([f"{service}.facts"] if page.hears else [])
         found[service] = {"configure": "^$", "write": exactly(*writes), "read": exactly(*reads), "topics": topics}
+        if service == DOOR:
+            # It asks in plug-ins' places what a plug-in may ask, takes what they ask, and what they put aside.
+            topics["calls"] = {"write": exactly(*OF_PLUGINS), "read": "^$"}
+            found[service]["write"] = exactly(*writes, "calls")[:-2] + rf"|{PLUGIN}-[a-z0-9-]+)$"
+            found[service]["read"] = exactly(*reads)[:-2] + rf"|{PLUGIN}-[a-z0-9-]+\.(calls|parked))$"
     return found
 
 
@@ -134,34 +147,12 @@ def exactly_calls(pages: Pages) -> str:
     return exactly(*(f"{call.service}.{call.name}" for page in pages for call in page.calls))
 
 
-class Management:
-    """RabbitMQ's management API, asked with the standard library alone."""
-
-    def __init__(self, address: str):
-        parts = urlsplit(address)
-        login = f"{parts.username}:{parts.password}".encode()
-        self.address = f"{parts.scheme}://{parts.hostname}:{parts.port}/api"
-        self.headers = {
-            "Authorization": "Basic " + base64.b64encode(login).decode(),
-            "Content-Type": "application/json",
-        }
-
-    def ask(self, method: str, *path: str, body: Any = None, query: str = "") -> Any:
-        """Ask; gives the JSON answer or None, raises ``urllib.error.HTTPError`` for a refusal."""
-        where = "/".join([self.address, *(quote(part, safe="") for part in path)]) + query
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(where, data, self.headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-
 def definitions(vhost: str, passwords: dict[str, str], pages: Pages = PAGES, nodes: int = 1) -> dict:
     """Give the whole topology as one document of RabbitMQ's definitions format."""
     users = permissions(pages)
     return {
         "vhosts": [{"name": vhost}],
-        "users": [{"name": user, "password": passwords[user], "tags": ""} for user in users],
+        "users": [{"name": user, "password": passwords[user], "tags": TAGS.get(user, "")} for user in users],
         "permissions": [
             {"user": user, "vhost": vhost, **{key: each[key] for key in ("configure", "write", "read")}}
             for user, each in users.items()

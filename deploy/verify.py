@@ -14,10 +14,10 @@ import pymongo
 from deploy.catalogue import stores
 from services import proof
 from services.identity.store import Security
+from services.ledger import Ledger
 from services.whistle.store import Open
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
-from shared.ledger import Ledger
 from shared.running import clock
 
 

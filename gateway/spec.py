@@ -18,10 +18,10 @@ from marshmallow import Schema
 
 from gateway.problems import TITLES
 from gateway.table import READING, Row
-from shared.caller import PLUGIN
 from shared.contract import Call, Fact
 from shared.contracts import CONTRACTS
 from shared.contracts.permissions import ROLES
+from shared.contracts.plugins import CALLS, FACTS
 from shared.errors import KINDS
 
 VERSION = "0.1.0"
@@ -390,10 +390,101 @@ REFUSED = {
 CORRELATION = {"location": "$message.header#/correlation_id"}
 
 
-def exchange_binding(name: str) -> dict:
-    """Say which topic exchange a channel lies on."""
-    exchange = {"name": name, "type": "topic", "durable": True, "autoDelete": False, "vhost": "/"}
+FOR_PROGRAMS = (
+    "只发给一个部门;部门系统可以订阅 / Told to one department alone; its program may be given this to hear: it comes "
+    "in by the queue `{user}.facts`"
+)
+USER = {"user": {"description": "the program's own login", "examples": ["plugin-110102-chengguan-desk"]}}
+
+
+def exchange_binding(name: str, kind: str = "topic") -> dict:
+    """Say which exchange a channel lies on."""
+    exchange = {"name": name, "type": kind, "durable": True, "autoDelete": False, "vhost": "huying"}
     return {"amqp": {"is": "routingKey", "exchange": exchange, "bindingVersion": "0.3.0"}}
+
+
+def queue_binding(name: str) -> dict:
+    """Say from which queue a channel is read; it is there already, and nobody declares it."""
+    queue = {"name": name, "durable": True, "exclusive": False, "autoDelete": False, "vhost": "huying"}
+    return {"amqp": {"is": "queue", "queue": queue, "bindingVersion": "0.3.0"}}
+
+
+QUESTION = {
+    "type": "object",
+    "required": ["correlation_id", "reply_to", "user_id"],
+    "properties": {
+        "correlation_id": {"type": "string", "description": "AMQP property: comes back with the answer"},
+        "reply_to": {"type": "string", "description": "AMQP property: `{user}.replies`; the answer goes nowhere else"},
+        "user_id": {"type": "string", "description": "AMQP property: one's own login, verified by the broker"},
+        "expiration": {"type": "string", "description": "AMQP property: how long one waits, in milliseconds"},
+        "deadline": {
+            "type": "string",
+            "description": "header: real Unix time after which nobody waits any more; 5 seconds where it is left out, "
+            "30 at the most",
+        },
+        "traceparent": {"type": "string", "description": "header: W3C Trace Context; the fact's own continues it"},
+    },
+}
+ON_THE_BUS = """部门接入只要两件事:听事件,提请求。事件里只有编号、代码、时间和数字,没有姓名和文字。
+
+1. 以区管理员给的登录名({user})和密码连接 RabbitMQ,虚拟主机 huying。什么都不必声明,什么都不能声明。
+2. 从队列 `{user}.facts` 逐条读取(prefetch 1),办完一条确认一条。同一编号即同一事件,可能再来一次。
+3. 请求发到交换机 `{user}`,路由键是请求的名字;先以独占方式、不需确认地读取队列 `{user}.replies`。没有获准的请求会被
+   退回(mandatory)。答复为 Unavailable 时稍候再试,其余原样告知。
+4. 自己办不了的事件,发到交换机 `{user}`、路由键 `parked`,头 `x-reason` 写明原因,得到确认后再确认该事件。
+
+A department plugs in with two ideas: hear a fact, ask a call. Facts carry ids, codes, times and numbers, never names or
+words.
+
+1. Connect to RabbitMQ, virtual host `huying`, by the login ({user}) and password that the district's administrator
+   gave. Nothing has to be declared, and nothing can be.
+2. Read the queue `{user}.facts` one by one (prefetch 1), and acknowledge each when it is done. The same id is the same
+   fact, which may come again. A second program of the same login waits until the first is gone.
+3. Questions go to the exchange `{user}` with the call's name as their routing key; read the queue `{user}.replies`
+   first, exclusively and without acknowledging. A call that one was not given comes back (mandatory). On `Unavailable`
+   wait a moment and ask again; who asks beyond the quota is told so in that way. Every act has an id (`act`) that the
+   client chooses: make it of the fact's id, and an act that is asked again finds what it did.
+4. What cannot be handled goes to the exchange `{user}` with the routing key `parked`, its reason in the header
+   `x-reason`; when that is confirmed, acknowledge the fact."""
+HEARD = {
+    "address": "{user}.facts",
+    "title": "本部门的事件",
+    "description": "What a department's program was given to hear, of its own department in its own district, in order",
+    "parameters": USER,
+    "bindings": queue_binding("{user}.facts"),
+}
+PARKED = {
+    "address": "parked",
+    "title": "搁置",
+    "description": "The fact as it came, with the header `x-reason`; an administrator may have it heard again",
+    "messages": {"parked": {"$ref": "#/components/messages/parked"}},
+    "bindings": exchange_binding("{user}", "direct"),
+}
+PUT_ASIDE = {
+    "name": "parked",
+    "title": "搁置的事件",
+    "summary": "办不了的事件及其原因 / A fact that could not be handled, and why",
+    "contentType": "application/cloudevents+json",
+    "headers": {
+        "type": "object",
+        "required": ["x-reason", "user_id"],
+        "properties": {
+            "x-reason": {"type": "string", "maxLength": 500},
+            "user_id": {"type": "string", "description": "AMQP property: one's own login"},
+            "message_id": {"type": "string", "description": "AMQP property, as it came"},
+            "type": {"type": "string", "description": "AMQP property, as it came"},
+        },
+    },
+    "payload": {"$ref": "#/components/schemas/Envelope"},
+}
+REPLIES = (
+    "the queue `{user}.replies`, read exclusively and without acknowledging; `correlation_id` says which question an "
+    "answer is to"
+)
+SIDE_OF_PROGRAMS = (
+    ("tell.plugin", "send", "plugin.facts", "部门系统听事件 / A department's program hears its facts"),
+    ("take.parked", "receive", "plugin.parked", "部门系统搁置事件 / A department's program puts a fact aside"),
+)
 
 
 def fact_channel(fact: Fact) -> dict:
@@ -401,7 +492,7 @@ def fact_channel(fact: Fact) -> dict:
     return {
         "address": f"{fact.name}.{{district}}.{{to}}",
         "title": fact.doc.split(" / ")[0],
-        "description": fact.doc,
+        "description": f"{fact.doc}\n\n{FOR_PROGRAMS}" if fact.to_department else fact.doc,
         "parameters": {
             "district": {"description": "GB/T 2260, or `all` for a fact of no district", "examples": ["110102"]},
             "to": {"description": "`all`, or one department's code", "examples": ["all", "water"]},
@@ -465,13 +556,8 @@ def call_messages(call: Call, printer: Printer) -> dict[str, dict]:
     }
 
 
-def for_plugins() -> list[Call]:
-    """Give the calls that a department's plug-in may make on the bus."""
-    return [call for call in every_call() if call.needs in ROLES[PLUGIN]]
-
-
 def asyncapi() -> dict:
-    """Print the bus: every fact, and the calls that a department's plug-in may make."""
+    """Print the bus: every fact, and the side of it that a department's program stands on."""
     printer = Printer()
     channels, messages, does = {}, {}, {}
     for fact in every_fact():
@@ -485,8 +571,19 @@ def asyncapi() -> dict:
             "channel": {"$ref": f"#/channels/{name}"},
             "messages": [{"$ref": f"#/channels/{name}/messages/{fact.name}"}],
         }
+    heard = {name.replace(".", "_"): {"$ref": f"#/components/messages/{name}"} for name in FACTS}
+    channels |= {"plugin.facts": HEARD | {"messages": heard}, "plugin.parked": PARKED}
+    messages["parked"] = PUT_ASIDE
+    for verb, action, channel, summary in SIDE_OF_PROGRAMS:
+        does[verb] = {
+            "action": action,
+            "title": summary.split(" / ")[0],
+            "summary": summary,
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "messages": [{"$ref": f"#/channels/{channel}/messages/{each}"} for each in channels[channel]["messages"]],
+        }
     answers = {}
-    for call in for_plugins():
+    for call in CALLS.values():
         name = f"{call.service}.{call.name}"
         messages |= call_messages(call, printer)
         answers[f"{name}.answer"] = {"$ref": f"#/components/messages/{name}.answer"}
@@ -495,7 +592,7 @@ def asyncapi() -> dict:
             "title": call.doc.split(" / ")[0],
             "description": call.doc,
             "messages": {"question": {"$ref": f"#/components/messages/{name}"}},
-            "bindings": exchange_binding("calls"),
+            "bindings": exchange_binding("{user}", "direct"),
         }
         does[f"answer.{name}"] = {
             "action": "receive",
@@ -505,7 +602,7 @@ def asyncapi() -> dict:
             "channel": {"$ref": f"#/channels/calls.{name}"},
             "messages": [{"$ref": f"#/channels/calls.{name}/messages/question"}],
             "reply": {
-                "address": {"location": "$message.header#/reply_to", "description": "exchange `replies`"},
+                "address": {"location": "$message.header#/reply_to", "description": "the queue `{user}.replies`"},
                 "channel": {"$ref": "#/channels/replies"},
                 "messages": [{"$ref": f"#/channels/replies/messages/{name}.answer"}],
             },
@@ -513,34 +610,18 @@ def asyncapi() -> dict:
     channels["replies"] = {
         "address": None,
         "title": "答复",
-        "description": "exchange `replies`; the routing key is the question's `reply_to`: `<user>.<32 hex digits>`",
+        "description": REPLIES,
         "messages": answers,
-        "bindings": exchange_binding("replies"),
+        "bindings": queue_binding("{user}.replies"),
     }
-    headers = {
-        "type": "object",
-        "required": ["correlation_id", "reply_to", "user_id", "expiration", "deadline"],
-        "properties": {
-            "correlation_id": {"type": "string", "description": "AMQP property"},
-            "reply_to": {"type": "string", "description": "AMQP property: `<user>.<32 hex digits>`"},
-            "user_id": {"type": "string", "description": "AMQP property, verified by the broker: plugin-110102-water"},
-            "expiration": {"type": "string", "description": "AMQP property: the caller's patience in milliseconds"},
-            "deadline": {"type": "string", "description": "header: real Unix time after which nobody waits any more"},
-            "traceparent": {"type": "string", "description": "header: W3C Trace Context"},
-        },
-    }
-    schemas = printer.schemas() | {"Envelope": ENVELOPE, "Refused": REFUSED, "QuestionHeaders": headers}
+    schemas = printer.schemas() | {"Envelope": ENVELOPE, "Refused": REFUSED, "QuestionHeaders": QUESTION}
     return {
         "asyncapi": "3.0.0",
         "id": "urn:huying:bus",
         "info": {
             "title": "呼应 Huying: 消息总线 / the bus",
             "version": VERSION,
-            "description": (
-                "部门接入只要两件事:听事件,提请求。事件里只有编号、代码、时间和数字,没有姓名和文字。\n\n"
-                "A department plugs in with two ideas: hear a fact, ask a call. Facts carry ids, codes, times and "
-                "numbers, never names or words. The broker gives a department its own facts only."
-            ),
+            "description": ON_THE_BUS,
             "license": {"name": "Apache-2.0"},
             "tags": [{"name": page.service, "description": page.doc} for page in CONTRACTS.values()],
         },
@@ -560,7 +641,10 @@ def asyncapi() -> dict:
             "schemas": schemas,
             "messages": messages,
             "securitySchemes": {
-                "password": {"type": "userPassword", "description": "one broker user for each plug-in"}
+                "password": {
+                    "type": "userPassword",
+                    "description": "one login for each program, its password shown once",
+                }
             },
         },
     }

@@ -31,8 +31,8 @@ WAITING = 256
 OVERLAP = 2.0
 UNTOLD = ("actor", "traceparent", "hash")
 COMMUNITY_SIDE = frozenset({"steward", "worker", "secretary", "street", "district"})
-# Facts about people are for those who look after them; all others are for every listener of the district.
-ALSO_NEEDS = {"/identity": "person.revoke"}
+# Facts about people and programs are for those who look after them; all others are for every listener of the district.
+ALSO_NEEDS = {"/identity": "person.revoke", "/plugins": "plugin.read"}
 NOTHING_YET = "nothing-yet"
 ENDED = object()
 
@@ -198,7 +198,8 @@ class Streams:
             envelope["id"],
             time.monotonic(),
             envelope["source"],
-            envelope.get("to") or "all",
+            # What is confidential is told to the community and those above it, who read it too.
+            "confidential" if envelope["data"].get("confidential") else envelope.get("to") or "all",
             frame(envelope["id"], envelope["type"], shown),
         )
         ring = self.rings.setdefault(district, {})

@@ -16,12 +16,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gateway import sheets
 from gateway.asking import ask, caller, declare, note, parts
 from gateway.photos import FORM_MARGIN, decode
-from gateway.table import Row, blueprint, read_query
+from gateway.table import CHECK, Row, blueprint, read_query
+from shared.contracts.identity import PURPOSES
 from shared.contracts.rows import KINDS, Kind, normal_login
 from shared.errors import Invalid
 
 PATIENCE = 60  # seconds that a service has to judge five thousand rows
 PAGE = 1000
+UNMASKED = "people"
 TOO_HEAVY = "表格不能超过 5 MB / A table may have 5 MB at most"
 MISSING = "请选择一个文件 / Please choose a file"
 CSV = "text/csv; charset=utf-8"
@@ -108,10 +110,23 @@ def xlsx_file(kind: Kind) -> Response:
 
 def exported(kind: Kind, form: str) -> Iterator[dict]:
     """Give the rows of an export; what may refuse it does so before the first byte goes out, and it is written down."""
-    read_query({})
+    about = f"{kind.name}.{form}"
+    if kind.name == UNMASKED:
+        about = f"{purpose()} {about}"
+    else:
+        read_query({})
     first = known_by_login(kind, ask(kind.export, {"limit": PAGE}))
-    note("exported", 200, f"{kind.name}.{form}")
+    note("exported", 200, about)
     return chain(values(first), the_rest(kind, first.get("next")))
+
+
+def purpose() -> str:
+    """Read why unmasked people go out; refused where that is not said."""
+    said = read_query({"purpose": fields.String()}).get("purpose")
+    if said not in PURPOSES:
+        choices = "、".join(PURPOSES)
+        raise Invalid(CHECK, {"purpose": [f"请注明用途 / What for: {choices}"]})
+    return said
 
 
 def values(page: dict) -> Iterator[dict]:
@@ -145,8 +160,11 @@ def a_file(*kinds: str) -> dict:
     return {each: {"schema": {"type": "string", "format": "binary"}} for each in kinds}
 
 
-def goes_out(summary: str, *kinds: str) -> dict:
-    return {"summary": summary, "responses": {"200": {"description": "文件 / The file", "content": a_file(*kinds)}}}
+def goes_out(summary: str, *kinds: str, is_unmasked: bool = False) -> dict:
+    told = {"summary": summary, "responses": {"200": {"description": "文件 / The file", "content": a_file(*kinds)}}}
+    asked = {"name": "purpose", "in": "query", "required": True, "schema": {"type": "string", "enum": [*PURPOSES]}}
+    asked["description"] = "用途,记入安全日志 / What for; it is written down"
+    return told | {"parameters": [asked]} if is_unmasked else told
 
 
 def comes_in(kind: Kind) -> dict:
@@ -182,7 +200,19 @@ for each in KINDS.values():
             each.check.needs,
             goes_out(f"{each.title}表模板 / A template", sheets.XLSX),
         ),
-        ("GET", f"{each.name}.csv", csv_file, each.export.needs, goes_out(f"导出{each.title} / Export", "text/csv")),
-        ("GET", f"{each.name}.xlsx", xlsx_file, each.export.needs, goes_out(f"导出{each.title} / Export", sheets.XLSX)),
+        (
+            "GET",
+            f"{each.name}.csv",
+            csv_file,
+            each.export.needs,
+            goes_out(f"导出{each.title} / Export", "text/csv", is_unmasked=each.name == UNMASKED),
+        ),
+        (
+            "GET",
+            f"{each.name}.xlsx",
+            xlsx_file,
+            each.export.needs,
+            goes_out(f"导出{each.title} / Export", sheets.XLSX, is_unmasked=each.name == UNMASKED),
+        ),
     ):
         bp.add_url_rule(f"/{path}", f"{act.__name__}_{each.name}", view_of(act, each, needs, spec), methods=[method])

@@ -16,8 +16,8 @@ from eventlet.event import Event
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from services.ledger import Ledger
 from shared.errors import Unavailable
-from shared.ledger import Ledger
 from shared.running import UNTOLD, UNTOLD_AGE, real_now
 
 LONG = 0.5  # seconds in which something may begin to be saved under one note

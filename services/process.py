@@ -18,11 +18,11 @@ from kombu.exceptions import OperationalError
 from pymongo.collection import Collection
 
 from services import epochs
+from services.entrypoints import GONE
 from services.epochs import Epoch, Epochs
 from services.inserts import Inserts
-from shared.ledger import Ledger
+from services.ledger import Ledger
 from shared.running import log
-from shared.service import GONE
 
 ASIDE = Semaphore(2)
 GATHER = 0.04  # seconds in which facts are gathered: the answer goes out first, and fewer batches are confirmed

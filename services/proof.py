@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from services.ledger import GENESIS, Ledger, digest, link
 from shared.contracts.proofs import PARTS
 from shared.errors import NotFound
-from shared.ledger import GENESIS, Ledger, digest, link
 from shared.rules.days import iso
 
 

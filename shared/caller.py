@@ -7,7 +7,9 @@ from shared.contracts.permissions import may
 from shared.errors import Forbidden, Unauthenticated
 
 GATEWAY = "gateway"
+DOOR = "plugins"  # the service by whose door all comes that departments' plug-ins ask
 PLUGIN = "plugin"
+PLUGIN_USER = re.compile(f"{PLUGIN}-([1-9][0-9]{{5}})-((?!all-)[a-z][a-z0-9]{{1,23}})-([a-z0-9]{{1,24}})")
 LISTS = ("roles", "adjusted")
 TEXT = ("district", "actor", "unit", "department", "session", "address")  # what travels under its own name
 
@@ -38,7 +40,7 @@ class Caller:
 
     @classmethod
     def from_message(cls, user_id: str | None, headers: dict) -> "Caller":
-        """Believe the gateway's headers; let a plug-in (``plugin-110102-water``) speak only in its own name.
+        """Believe the gateway's headers; of the plug-ins' door believe only for which plug-in it asks (``for``).
 
         ``user_id`` is the AMQP property that RabbitMQ refuses unless it is the publisher's own login.
         """
@@ -46,9 +48,15 @@ class Caller:
         if user_id == GATEWAY:
             said = {name: str(headers.get(name) or "") for name in (*TEXT, *LISTS)}
             return cls(trace=trace, **said | {name: tuple(filter(None, said[name].split(","))) for name in LISTS})
-        if known := re.fullmatch(f"{PLUGIN}-([^-]+)-(.+)", user_id or ""):
-            return cls(known[1], user_id, (PLUGIN,), known[1], known[2], trace)
+        if user_id == DOOR and (plugin := cls.of_plugin(headers.get("for"), trace)):
+            return plugin
         raise Unauthenticated("来源未经核实 / The bus does not vouch for this caller")
+
+    @classmethod
+    def of_plugin(cls, user: object, trace: str = "") -> "Caller | None":
+        """Give who a plug-in's broker user is, ``plugin-110102-water-desk``: its district, its department, no more."""
+        known = PLUGIN_USER.fullmatch(user) if isinstance(user, str) else None
+        return cls(known[1], known[0], (PLUGIN,), known[1], known[2], trace) if known else None
 
     def must(self, permission: str | None) -> None:
         """Refuse (``Forbidden``) unless one of the caller's roles carries the permission; ``None`` asks for nothing."""

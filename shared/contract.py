@@ -58,18 +58,21 @@ class Fact:
     """One participle of one service: ids, codes, times and numbers only.
 
     Called as ``reported(department="water")`` it checks its data at once; ``to`` narrows the routing key
-    ``<fact>.<district>.<to>`` to one department.
+    ``<fact>.<district>.<to>`` to one department, and only a fact that is marked ``to_department`` may have one.
     """
 
     service: str
     name: str
     carries: Schema
     doc: str = ""
+    to_department: bool = False
 
     def __call__(self, *, to: str = "all", words: dict | None = None, **data: Any) -> Happened:
         dumped = self.carries.dump(data)
         if wrong := set(data) - set(self.carries.fields) or self.carries.validate(dumped):
             raise ValueError(f"{self.service}.{self.name} does not carry this: {wrong}")
+        if to != "all" and not self.to_department:
+            raise ValueError(f"{self.service}.{self.name} is told to all, not to {to}")
         return Happened(self, dumped, to, words or {})
 
 

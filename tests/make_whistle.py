@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from services.ledger import GENESIS, digest, link
 from services.whistle.domain import acts, calling, closing, whistles, working
 from shared.caller import Caller
 from shared.contract import Happened
 from shared.contracts.settings import CITY
-from shared.ledger import GENESIS, digest, link
 
 DISTRICT, STREET, COMMUNITY, NEXT_DOOR = "110102", "110102009000", "110102009041", "110102009038"
 DEPARTMENTS = ["chengguan", "zhujian", "shichang", "zongzhi"]
@@ -120,7 +120,9 @@ class Life:
 
     def decide(self, name: str, caller: Caller, act: str | None = None, **order) -> list[Happened]:
         """Decide one act with what it is told here; raises what refuses it."""
-        told = given(**self.world | order.pop("world", {}))
+        place = order.get("unit") or ""
+        by_code = {"path": tuple(place.rsplit(".", n)[0] for n in range(place.count(".") + 1))} if place else {}
+        told = given(**by_code | self.world | order.pop("world", {}))
         asked = {"caller": caller, "now": self.now, "given": told}
         if name == "blow":
             return list(calling.blow(self.state, **asked, **BLOW | order))
@@ -165,7 +167,7 @@ def at(stage: str) -> Life:
         life = a_life(
             world={"rules": {"blowing": [{"role": "secretary", "kinds": ["综合执法"], "approval": True}]}}, **both
         )
-        return life.do("approve", STREET_LEAD, approved=False) if stage == "rejected" else life
+        return life.do("approve", STREET_LEAD, approved=False, note="不在本街道") if stage == "rejected" else life
     life = a_life(**both)
     if stage == "withdrawn":
         return life.do("withdraw", SECRETARY)

@@ -7,6 +7,7 @@ from gateway.api import (
     evaluation,
     figures,
     people,
+    plugins,
     roster,
     security,
     sessions,
@@ -24,6 +25,7 @@ BLUEPRINTS = (
     whistles.bp,
     evaluation.bp,
     figures.bp,
+    plugins.bp,
     clock.bp,
     stream.bp,
 )

@@ -1,11 +1,11 @@
 """The evaluation service's entrypoints."""
 
+from services.entrypoints import Records, Telling, on, rpc, timer
 from services.evaluation import domain
 from services.evaluation.store import Answers, Mergers, Ratings, rating_id
 from shared.contracts import evaluation, roster, whistle
 from shared.errors import Conflict
 from shared.rules.days import day_of
-from shared.service import Records, Telling, on, rpc, timer
 
 
 class EvaluationService:

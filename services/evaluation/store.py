@@ -8,8 +8,8 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.evaluation import domain
+from services.ledger import Ledger, Record, Store
 from shared.errors import Invalid
-from shared.ledger import Ledger, Record, Store
 from shared.rules.days import day_of
 
 LOOK = 200

@@ -2,12 +2,12 @@
 
 from datetime import date, timedelta
 
+from services.entrypoints import Records, on, rpc
 from services.figures import domain
 from services.figures.store import Heard
 from shared.contracts import figures, whistle
 from shared.contracts.hears import HEARS
 from shared.rules.days import day_of
-from shared.service import Records, on, rpc
 
 
 class FiguresService:

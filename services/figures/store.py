@@ -6,8 +6,8 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.figures import domain
+from services.ledger import Store
 from shared.contracts.figures import COUNTED
-from shared.ledger import Store
 
 
 class Heard(Store):

@@ -4,6 +4,7 @@ import uuid
 from datetime import date, datetime, timedelta
 
 from services import proof
+from services.entrypoints import Records, Telling, on, rpc, timer
 from services.identity import domain, keys, oidc, tokens, totp
 from services.identity.store import Accounts, Books, People, PeopleTables, Places, Revocations, Roles, Security
 from services.process import aside
@@ -12,7 +13,6 @@ from shared.contracts.permissions import GRANTS, PERMISSIONS, ROLE_NAMES, may, m
 from shared.contracts.rows import normal_login
 from shared.errors import Conflict, Invalid, Unauthenticated
 from shared.running import real_now
-from shared.service import Records, Telling, on, rpc, timer
 
 # The same for an unknown login, a wrong password, a wrong code, a locked and a suspended account: it tells nothing.
 WRONG = (

@@ -1,6 +1,7 @@
 """The roster's entrypoints."""
 
 from services import proof
+from services.entrypoints import Records, Telling, on, rpc, timer
 from services.roster.domain import departments as department_rules
 from services.roster.domain import districts as district_rules
 from services.roster.domain import holders as holder_rules
@@ -29,7 +30,6 @@ from services.roster.store import (
 from services.roster.store.districts import EDITION
 from shared.contracts import events, identity, roster
 from shared.running import clock
-from shared.service import Records, Telling, on, rpc, timer
 
 
 class RosterService:

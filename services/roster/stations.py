@@ -1,12 +1,12 @@
 """What the roster shows, put together from several kinds of record: seats with who answers, stations, gaps."""
 
+from services.ledger import Record
 from services.roster.domain.districts import CITY
 from services.roster.domain.periods import covers
 from services.roster.domain.seats import HEAD, SITS, STEWARD, fits, post_and_unit, seat_id, term_at, who_answers
 from services.roster.domain.units import inherited
 from shared.contracts.permissions import may
 from shared.errors import Invalid, NotFound
-from shared.ledger import Record
 from shared.rules.days import day_of
 
 CHUNK = 200

@@ -15,13 +15,13 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Store, digest
 from services.process import aside
 from services.tables import domain
 from services.tables.domain import Judged, Row
 from shared.caller import Caller
 from shared.contracts.rows import Kind
 from shared.errors import Conflict, Invalid, NotFound, Refusal
-from shared.ledger import Store, digest
 from shared.running import log, real_now
 
 KEPT = timedelta(days=1)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date, datetime, timedelta
 
+from services.ledger import Record
 from services.whistle.domain import answering as answers
 from services.whistle.domain import calling, closing
 from services.whistle.domain import open as standing
 from services.whistle.domain.clocks import ENDED
 from shared.errors import Conflict, Unavailable
-from shared.ledger import Record
 from shared.rules.days import day_of
 
 
@@ -57,18 +58,54 @@ class Following:
             with in_turn():
                 self.of.whistles.change(state.merged_into, closing.absorb, **order)
 
+    def fall_out(self, id: str, into: str, at: datetime) -> None:
+        """Let a whistle live on that was merged into one which had ended, or back into this one, at the same moment."""
+        state, seen, target = self.of.whistles.bare(id).state, {id}, into
+        if state.merged_into != into:
+            return
+        while target and target not in seen:
+            seen.add(target)
+            found = self.of.whistles.bare(target).state
+            target = found.merged_into
+        had_settled = found.stage == "settled" and found.settled_at <= at
+        if target or had_settled or found.stage in ("withdrawn", "rejected"):
+            given = self.of.given(state, state.asked)
+            with in_turn():
+                self.of.whistles.change(id, closing.fall_out, given=given, into=into)
+
+    def plan_leave(self, person: str, absence: str, since: str, until: str, substitute: str | None, **_) -> None:
+        """Plan that open work goes to whoever stands in when a leave begins, and back when it is over."""
+        begins = answers.over_at(str(date.fromisoformat(since) - timedelta(days=1)))
+        self.of.handovers.plan(f"{absence}.out", person, "", begins)
+        if substitute:
+            self.of.handovers.plan(f"{absence}.back", substitute, "", answers.over_at(until))
+
+    def plan_return(self, absence: str, back: str) -> None:
+        """Somebody is back earlier than was said."""
+        self.of.handovers.bring_forward(
+            f"{absence}.back", answers.over_at(str(date.fromisoformat(back) - timedelta(days=1)))
+        )
+
+    def plan_without(self, person: str) -> None:
+        """Somebody is not there any more: their open work goes to whoever answers now."""
+        self.of.handovers.plan(f"{person}.gone.{int(self.of.open.now().timestamp())}", person, "", self.of.open.now())
+
     def plan(self, post: str, unit: str, term: str) -> None:
         """Plan what becomes of somebody's open work when their term ends."""
         seat = f"{post}@{unit}"
         known = next((each for each in self.of.answering.terms(seat) if each["term"] == term), None)
         if known and known.get("until"):
             self.of.handovers.plan(term, known["person"], seat, answers.over_at(known["until"]))
+        if known:  # what found nobody finds somebody then
+            begins = answers.over_at(str(date.fromisoformat(known["since"]) - timedelta(days=1)))
+            self.of.handovers.plan(f"{term}.in", "", seat, begins)
 
     def pass_on(self, row: dict) -> None:
         """Pass the open work of whoever left a seat on to whoever answers there now."""
         self.of.answering.look_anew()
-        for each in self.of.open.seated(row["person"], row["seat"]):
-            order = {"department": each["department"], "left": row["person"]}
+        who, seat = row["person"] or None, row["seat"]
+        for each in self.of.open.seated(who, seat) if who else self.of.open.unheld(seat.partition("@")[0]):
+            order = {"department": each["department"], "left": who}
             state = self.of.whistles.bare(each["whistle"]).state
             if state.stage not in ENDED:
                 given = self.of.given(state, [each["department"]])

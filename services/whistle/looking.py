@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from services.whistle import showing
 from services.whistle.domain import open as standing
+from shared.caller import PLUGIN
 from shared.contracts.roster import COMMUNITY
 
 NEAREST = 20
@@ -34,7 +35,9 @@ class Looking:
         standing.must_be_a_point(place)
         metres = standing.around(self.of.rules_at(community))
         places = standing.places_of(place, metres) or [community]
-        rows = standing.near(self.of.open.at("open_whistles", category, places), place, metres)[:NEAREST]
+        rows = self.of.open.at("open_whistles", category, places)
+        rows = [row for row in rows if PLUGIN not in self.caller.roles or self.caller.department in row["departments"]]
+        rows = standing.near([row for row in rows if showing.may_find(row, self.caller)], place, metres)[:NEAREST]
         words = self.of.whistles.texts([row["words"] for row in rows])
         return {"items": [row | {"title": showing.words_of(row, words, self.caller).get("title")} for row in rows]}
 

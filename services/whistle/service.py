@@ -3,8 +3,10 @@
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from datetime import datetime
 
 from services import proof
+from services.entrypoints import Blobs, Records, Telling, on, rpc, timer
 from services.whistle import showing
 from services.whistle.domain import acts, calling, closing, working
 from services.whistle.domain import answering as answers
@@ -16,7 +18,6 @@ from shared.contracts import evaluation, identity, proofs, roster, suggestions, 
 from shared.contracts.hears import HEARS
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
-from shared.service import Blobs, Records, Telling, on, rpc, timer
 
 # Facts of its own that mean more to it than that something is open, or not open any more.
 MEANS_MORE = (whistle.blown, whistle.joined, whistle.merged, whistle.words_erased)
@@ -45,6 +46,7 @@ class WhistleService:
             self.answering.must_know(order["category"])
             answers.must_stand(order["community"], self.answering.successors(order["community"]))
             self.photos.must_have(order["photos"])
+            self.must_be_here(order["split_from"])
             given = self.given_for(order, order["departments"])
             return self.shown(self.whistles.begin(id, calling.blow, given=given, **order))
         except (Invalid, Conflict, Forbidden):
@@ -161,6 +163,8 @@ class WhistleService:
 
     @rpc(whistle.merge)
     def merge(self, id, into, **order):
+        if id == into:
+            raise Invalid("不能并入自己 / It cannot be merged into itself", {"into": [into]})
         return self.act(id, closing.merge, order | {"into": into}, target=self.whistles.get(into).state)
 
     @rpc(whistle.erase)
@@ -171,7 +175,9 @@ class WhistleService:
 
     @rpc(whistle.get)
     def get(self, id):
-        return self.shown(self.whistles.get(id))
+        record = self.whistles.get(id)
+        acts.must_concern(record.state, self.whistles.caller)
+        return self.shown(record)
 
     @rpc(whistle.own_one)
     def own_one(self, id):
@@ -188,7 +194,8 @@ class WhistleService:
     def listing(self, community, **asked):
         communities = self.answering.communities(community) if community else []
         page = self.whistles.newest(communities=communities, **asked)
-        return page | {"items": [self.shown(record) for record in page["items"]]}
+        mine = [record for record in page["items"] if acts.concerns(record.state, self.whistles.caller)]
+        return page | {"items": [self.shown(record) for record in mine]}
 
     @rpc(whistle.own_listing)
     def own_listing(self, **asked):
@@ -199,7 +206,8 @@ class WhistleService:
     def open_work(self, department, community, **asked):
         page = self.open.work(department, self.answering.communities(community), **asked)
         ids = [row["whistle"] for row in page["items"]]
-        return page | {"items": [self.shown(record) for record in self.whistles.several(ids)]}
+        mine = [each for each in self.whistles.several(ids) if acts.concerns(each.state, self.whistles.caller)]
+        return page | {"items": [self.shown(record) for record in mine]}
 
     @rpc(whistle.inbox)
     def inbox(self, **asked):
@@ -220,6 +228,7 @@ class WhistleService:
 
     @rpc(whistle.trace)
     def trace(self, id):
+        acts.must_concern(self.whistles.bare(id).state, self.whistles.caller)
         return proof.trace(self.whistles, id)
 
     @rpc(whistle.keep_photo)
@@ -285,10 +294,12 @@ class WhistleService:
     @on(roster.leave_taken)
     def leave_taken(self, fact):
         self.answering.leave(fact)
+        Following(self).plan_leave(fact["subject"], **fact["data"])
 
     @on(roster.leave_ended)
     def leave_ended(self, fact):
         self.answering.leave(fact)
+        Following(self).plan_return(fact["data"]["absence"], fact["data"]["back"])
 
     @on(identity.admitted)
     def admitted(self, fact):
@@ -301,6 +312,7 @@ class WhistleService:
     @on(identity.suspended)
     def suspended(self, fact):
         self.answering.person(fact)
+        Following(self).plan_without(fact["subject"])
 
     @on(identity.resumed)
     def resumed(self, fact):
@@ -309,6 +321,7 @@ class WhistleService:
     @on(identity.dismissed)
     def dismissed(self, fact):
         self.answering.person(fact)
+        Following(self).plan_without(fact["subject"])
 
     @on(roster.category_set)
     def category_set(self, fact):
@@ -347,6 +360,7 @@ class WhistleService:
     @on(whistle.merged)
     def merged(self, fact):
         Following(self).absorb(fact["subject"])
+        Following(self).fall_out(fact["subject"], fact["data"]["into"], datetime.fromisoformat(fact["time"]))
         self.stand(fact)
 
     @on(whistle.words_erased)
@@ -419,6 +433,13 @@ class WhistleService:
         given = replace(given, **more)
         return self.shown(self.whistles.change(before, decide, given=given, words=before.words, **order))
 
+    def must_be_here(self, id):
+        """Refuse a whistle that is named and is none of this district's."""
+        try:
+            return id and self.whistles.bare(id)
+        except NotFound as error:
+            raise Invalid(error.detail, {"split_from": [id]}) from error
+
     def given(self, state, departments=()):
         """Give what an act is told: settings at the place, the calendar, the rule, and who answers for departments."""
         return self.given_for(vars(state), departments)
@@ -440,6 +461,7 @@ class WhistleService:
             rules=rules, policy=version, calendar=acts.calendar_of(rules), rule=rule,
             answers=self.answering.answers([*named, COMMUNITY], unit, day),
             successors=tuple(self.answering.successors(community)),
+            path=tuple(self.answering.path(of["unit"])) if of["unit"] else (),
         )  # fmt: skip
 
     def shown(self, record):

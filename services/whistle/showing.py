@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from services.ledger import Record
 from services.whistle.domain import clocks
 from services.whistle.domain.acts import SIDE, is_in_unit
 from services.whistle.domain.open import OF_WHISTLE
 from services.whistle.domain.whistles import Whistle
 from shared.caller import Caller
 from shared.contracts import permissions
-from shared.ledger import Record
 
 WITHHELD = {"withheld": True}
+# Of what is confidential not only the words are withheld, but also who and where.
+OF_SECRETS = {"place": None, "unit": None, "grid": None, "blown_by": "", "reporters": []}
 # What offices write to each other, and why they send work on, is not the reporter's.
 OF_OFFICES = {"meeting": None, "account": None}
 
@@ -33,8 +35,12 @@ def may_read_words(whistle: Whistle, caller: Caller) -> bool:
 
 def words_of(row: dict, words: dict, caller: Caller) -> dict:
     """Give what was written when a whistle was blown, by its row; nothing where it is erased or not this reader's."""
-    may = may_read(caller, *(row[name] for name in ("confidential", "community", "people", "departments")))
-    return words.get(row["words"], {}) if may else {}
+    return words.get(row["words"], {}) if may_find(row, caller) else {}
+
+
+def may_find(row: dict, caller: Caller) -> bool:
+    """Say whether an open whistle is offered to somebody: what is confidential is not there for others."""
+    return may_read(caller, *(row[name] for name in ("confidential", "community", "people", "departments")))
 
 
 def item(row: dict, whistle: dict, words: dict, caller: Caller, now: datetime) -> dict:
@@ -81,6 +87,7 @@ def shown(record: Record, caller: Caller) -> dict:
             each
             | {"department": department, "clocks": running(each["clocks"])}
             | {name: with_words(each[name]) for name in ("returned", "extension", "answer")}
+            | {"extended": with_words(with_words(each.get("extended")), "reason")}
             for department, each in sorted(state.summonses.items(), key=lambda pair: pair[1]["called_at"])
         ],
         "reports": [
@@ -96,6 +103,8 @@ def shown(record: Record, caller: Caller) -> dict:
         "words": words(state.words),
         "settlement": words(state.settlement),
     }
+    if not may:
+        view |= OF_SECRETS | {"reports": [each | {"place": None, "distance": None} for each in view["reports"]]}
     return view if permissions.may(caller.roles, "whistle.read", caller.adjusted) else for_reporter(view, caller.actor)
 
 
@@ -111,6 +120,6 @@ def for_reporter(view: dict, person: str) -> dict:
         "words": view["words"] if is_own else title or None,
         "reporters": [each for each in view["reporters"] if each["person"] == person],
         "reports": [each | {"words": None} for each in view["reports"]],
-        "summonses": [each | {"returned": None, "extension": None} for each in view["summonses"]],
+        "summonses": [each | {"returned": None} for each in view["summonses"]],
         "confirmations": [each if each in told else each | {"by": "", "words": None} for each in view["confirmations"]],
     }  # fmt: skip

@@ -142,8 +142,8 @@ of_whistle = Call(
 )
 listing = Call(SERVICE, "listing", ListRatings(), Rating(), "evaluation.read", True, "评价 / Ratings, newest first")
 
-rated = Fact(SERVICE, "rated", Rated(), "已评价 / What a department gave back was rated")
-amended = Fact(SERVICE, "amended", Amended(), "评价已修改 / A rating was amended")
+rated = Fact(SERVICE, "rated", Rated(), "已评价 / What a department gave back was rated", True)
+amended = Fact(SERVICE, "amended", Amended(), "评价已修改 / A rating was amended", True)
 notes_erased = Fact(SERVICE, "notes_erased", NotesErased(), "评语已删除 / What was written beside a rating was erased")
 
 CONTRACT = Contract(

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 SCHEME, LOCAL = "GB/T 30428.2-2013", "local"
-FILE = Path(__file__).parents[2] / "deploy" / "data" / "gbt30428_2_2013_events.csv"
+FILE = Path(__file__).with_name("gbt30428_2_2013_events.csv")
 
 
 @cache

@@ -1,7 +1,7 @@
 """Who hears what: all that goes sideways between services, on one page; two services may well hear each other."""
 
 from shared.contract import Fact
-from shared.contracts import evaluation, identity, roster, whistle
+from shared.contracts import evaluation, identity, plugins, roster, whistle
 
 PEOPLE = (identity.admitted, identity.moved, identity.suspended, identity.resumed, identity.dismissed)
 TREE = (roster.unit_founded, roster.unit_changed, roster.units_merged, roster.unit_split)
@@ -22,5 +22,8 @@ HEARS: dict[str, tuple[Fact, ...]] = {
     "figures": tuple(whistle.CONTRACT.facts)
     + tuple(evaluation.CONTRACT.facts)
     + tuple(identity.CONTRACT.facts)
-    + tuple(roster.CONTRACT.facts),
+    + tuple(roster.CONTRACT.facts)
+    + tuple(plugins.CONTRACT.facts),
+    # Which departments a district has.
+    "plugins": (roster.opened, roster.department_set),
 }

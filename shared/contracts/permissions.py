@@ -43,7 +43,7 @@ ROLES: dict[str, frozenset[str]] = {
         | {"team.change", "department.change", "catalogue.change", "catalogue.import", "catalogue.export"}
         | {"person.admit", "person.change", "person.reveal", "person.revoke", "person.import", "person.export"}
         | {"access.read", "access.adjust", "security.read", "security.export"}
-        | {"whistle.export", "history.verify"}
+        | {"whistle.export", "history.verify", "plugin.read", "plugin.admit"}
     ),
     "observer": frozenset(READS | {"person.read", "access.read", "evaluation.read", "whistle.export"}),
     # Reads across districts by visiting one after the other; belongs to none.
@@ -82,7 +82,7 @@ ADMINISTRATORS = frozenset({"district", "operator"})
 FIXED = frozenset(
     {"person.self", "access.adjust", "access.read", "security.read", "security.export", "security.note"}
     | {"revocation.read", "district.open", "district.enter", "district.visit", "clock.move", "person.admit"}
-    | {"person.change", "person.revoke", "person.import"}
+    | {"person.change", "person.revoke", "person.import", "plugin.admit"}
 )
 ADDABLE: dict[str, frozenset[str]] = {
     "resident": frozenset({"figures.read"}),

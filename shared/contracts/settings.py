@@ -125,6 +125,9 @@ class DistrictSettings(Order):
     ladder = fields.List(fields.Nested(Rung), validate=own.some(0, 6))
     outcomes = fields.List(fields.Nested(Measure), validate=own.some(0, 60))
     calendar = fields.Nested(OwnCalendar)
+    confirm_on_spot = fields.Boolean(
+        metadata={"description": "who confirms that it is solved sends a photo from the spot, and where they stand"}
+    )
     reopen_days = number(0, 365, "days in which a reporter may reopen what was settled")
     recurs_days = number(1, 730, "days in which the same at the same place is a recurrence")
     recurs_metres = number(10, 2000, "metres that count as the same place")
@@ -185,6 +188,7 @@ CITY = {
         {"measure": "mediated", "name": "调解纠纷", "unit": ""},
     ],
     "calendar": {"days": [], "years": []},
+    "confirm_on_spot": False,
     "reopen_days": 15,
     "recurs_days": 90,
     "recurs_metres": 50,

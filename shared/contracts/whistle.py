@@ -134,6 +134,11 @@ class TakeUp(Act):
     note = note()
 
 
+def each_measure_once(outcomes: list[dict]) -> None:
+    """What is counted under one measure is one row: two would be added up."""
+    own.distinct([each["measure"] for each in outcomes])
+
+
 class Outcome(Order):
     """What came of it, in a measure of the district's list: so many places, and an amount where it has a unit."""
 
@@ -148,7 +153,7 @@ class FeedBack(Act):
     result = own.one_of(RESULTS, required=True)
     text = own.text(2000, required=True)
     photos = photos()
-    outcomes = fields.List(fields.Nested(Outcome), load_default=list, validate=own.some(0, 20))
+    outcomes = fields.List(fields.Nested(Outcome), load_default=list, validate=[own.some(0, 20), each_measure_once])
 
 
 class SendBack(Act):
@@ -435,6 +440,16 @@ class Asked(View):
     words = fields.Nested(Words, allow_none=True)
 
 
+class Extended(View):
+    """An extension that was decided: the reporter reads why it was asked for, and what became of it."""
+
+    granted = fields.Boolean()
+    until = own.moment(allow_none=True)
+    at = own.moment()
+    reason = fields.Nested(Words, allow_none=True)
+    words = fields.Nested(Words, allow_none=True)
+
+
 class Answered(View):
     """What a department gave back."""
 
@@ -457,6 +472,7 @@ class Summons(View):
     clocks = fields.List(fields.Nested(RunningClock))
     returned = fields.Nested(Asked, allow_none=True)
     extension = fields.Nested(Asked, allow_none=True)
+    extended = fields.Nested(Extended, allow_none=True)
     answer = fields.Nested(Answered, allow_none=True)
     score = fields.Float(allow_none=True)
     rating = own.an_id(allow_none=True)
@@ -815,8 +831,13 @@ class Merged(Done):
     into = own.an_id(required=True)
 
 
-class Parted(Done):
+class Parted(View):
+    """By an act, or by itself where what it was merged into had ended meanwhile."""
+
     into = own.an_id(required=True)
+    act = own.an_id(allow_none=True)
+    order = fields.String(allow_none=True)
+    community = own.division(required=True)
 
 
 class Confirmed(Done):
@@ -942,26 +963,26 @@ photo = Call(SERVICE, "photo", GetPhoto(), Photo(), "photo.read", doc="照片 / 
 blown = Fact(SERVICE, "blown", Blown(), "已发哨 / A whistle was blown")
 approved = Fact(SERVICE, "approved", Approved(), "审核通过 / It was approved")
 rejected = Fact(SERVICE, "rejected", Rejected(), "审核不通过 / It was rejected")
-called = Fact(SERVICE, "called", Called(), "已派单 / One department was called; told to it alone")
-called_off = Fact(SERVICE, "called_off", CalledOff(), "已撤单 / A department is not called any more")
-signed = Fact(SERVICE, "signed", Signed(), "已签收 / A department signed")
-contacted = Fact(SERVICE, "contacted", Contacted(), "已联系 / A department contacted the reporter")
+called = Fact(SERVICE, "called", Called(), "已派单 / One department was called; told to it alone", True)
+called_off = Fact(SERVICE, "called_off", CalledOff(), "已撤单 / A department is not called any more", True)
+signed = Fact(SERVICE, "signed", Signed(), "已签收 / A department signed", True)
+contacted = Fact(SERVICE, "contacted", Contacted(), "已联系 / A department contacted the reporter", True)
 reported = Fact(SERVICE, "reported", Reported(), "已报到 / Somebody reported in")
-taken_up = Fact(SERVICE, "taken_up", TakenUp(), "处置中 / It is being handled")
+taken_up = Fact(SERVICE, "taken_up", TakenUp(), "处置中 / It is being handled", True)
 fed_back = Fact(SERVICE, "fed_back", FedBack(), "已反馈 / A department gave its result back")
-sent_back = Fact(SERVICE, "sent_back", SentBack(), "已退单 / A department sent its summons back")
-return_decided = Fact(SERVICE, "return_decided", ReturnDecided(), "退单已审 / A return was decided")
-reassigned = Fact(SERVICE, "reassigned", Reassigned(), "已改派 / Another department is called in its place")
+sent_back = Fact(SERVICE, "sent_back", SentBack(), "已退单 / A department sent its summons back", True)
+return_decided = Fact(SERVICE, "return_decided", ReturnDecided(), "退单已审 / A return was decided", True)
+reassigned = Fact(SERVICE, "reassigned", Reassigned(), "已改派 / Another department is called in its place", True)
 convened = Fact(SERVICE, "convened", Convened(), "会商已召集 / A joint meeting was convened")
 concluded = Fact(SERVICE, "concluded", Concluded(), "会商已决定 / A joint meeting decided")
 extension_asked = Fact(SERVICE, "extension_asked", ExtensionAsked(), "申请延期 / More time was asked for")
 extension_decided = Fact(SERVICE, "extension_decided", ExtensionDecided(), "延期已审 / More time was granted or not")
 put_on = Fact(SERVICE, "put_on", OnAccount(), "已挂账 / It was put on account; its limits rest")
 taken_off = Fact(SERVICE, "taken_off", OffAccount(), "已销账 / It goes on; its limits run again")
-supervised = Fact(SERVICE, "supervised", Supervised(), "督办中 / It is pressed for")
+supervised = Fact(SERVICE, "supervised", Supervised(), "督办中 / It is pressed for", True)
 escalated = Fact(SERVICE, "escalated", Escalated(), "已提级 / It was passed to the echelon above")
 withdrawn = Fact(SERVICE, "withdrawn", Withdrawn(), "已撤回 / It was withdrawn")
-handed_over = Fact(SERVICE, "handed_over", HandedOver(), "已交接 / A summons went to another person")
+handed_over = Fact(SERVICE, "handed_over", HandedOver(), "已交接 / A summons went to another person", True)
 joined = Fact(SERVICE, "joined", Joined(), "共同反映 / A further reporter joined")
 merged = Fact(SERVICE, "merged", Merged(), "已并案 / It was merged into another")
 parted = Fact(SERVICE, "parted", Parted(), "已拆案 / It was taken out again")
@@ -969,11 +990,11 @@ confirmed = Fact(SERVICE, "confirmed", Confirmed(), "已确认 / It was looked a
 settled = Fact(SERVICE, "settled", Settled(), "已销哨 / The whistle was settled")
 reopened = Fact(SERVICE, "reopened", Reopened(), "已重办 / It was reopened")
 dues_moved = Fact(SERVICE, "dues_moved", DuesMoved(), "时限已重算 / What was promised was recomputed")
-reminded = Fact(SERVICE, "reminded", Reminded(), "临期提醒 / A limit is about to run out")
-overdue = Fact(SERVICE, "overdue", Overdue(), "已超时 / A limit ran out, and this is whom it is told")
+reminded = Fact(SERVICE, "reminded", Reminded(), "临期提醒 / A limit is about to run out", True)
+overdue = Fact(SERVICE, "overdue", Overdue(), "已超时 / A limit ran out, and this is whom it is told", True)
 numbered = Fact(SERVICE, "numbered", Numbered(), "已编号 / It has its number")
 recurred = Fact(SERVICE, "recurred", Recurred(), "重复发生 / The same was settled here not long ago")
-scored = Fact(SERVICE, "scored", Scored(), "已评价 / A summons was rated")
+scored = Fact(SERVICE, "scored", Scored(), "已评价 / A summons was rated", True)
 words_erased = Fact(SERVICE, "words_erased", WordsErased(), "已删除 / Words were erased; the chain still holds")
 
 CONTRACT = Contract(

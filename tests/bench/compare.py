@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.bench.figures import compared, shown
 
-SAME = ("processor", "cores", "memory_mb", "kernel", "python", "rabbitmq", "secantus")
+SAME = ("processor", "cores", "memory_mb", "kernel", "python", "rabbitmq", "SecantusDB")
 BUSY = 1.0  # a load from which on the machine had something else to do
 
 

@@ -22,7 +22,7 @@ from deploy.settings import free_port
 from shared.contracts import CONTRACTS
 from tests.bench.floor import app
 from tests.bench.floor.contract import FLOOR
-from tests.fault.harm import depth, tree
+from tests.fault.harm import depth, quietly, tree
 from tests.make import Client, a_blow, eventually
 
 THREE = ["chengguan", "zhujian", "shichang"]
@@ -66,12 +66,14 @@ class House:
 
     def up(self) -> None:
         """Start all, once and again, and see what an idle platform takes."""
-        began = time.perf_counter()
-        self.platform.up()
-        self.first = time.perf_counter() - began
-        began = time.perf_counter()
-        self.platform.up()
-        self.again = time.perf_counter() - began
+        print("  启动平台 / starting a platform …", flush=True)
+        with quietly(self.home.with_suffix(".log")):
+            began = time.perf_counter()
+            self.platform.up()
+            self.first = time.perf_counter() - began
+            began = time.perf_counter()
+            self.platform.up()
+            self.again = time.perf_counter() - began
         time.sleep(5)
         self.idle = self.memory()
         self.settings = self.platform.settings

@@ -19,7 +19,7 @@ def facts(settings: Settings | None = None) -> dict:
         "processor": processor(), "cores": os.cpu_count(), "memory_mb": memory(), "kernel": platform.release(),
         "python": platform.python_version(), "commit": commit(), "load_before": list(os.getloadavg()),
     }  # fmt: skip
-    for package in ("nameko", "pymongo", "gevent", "eventlet", "secantus"):
+    for package in ("nameko", "pymongo", "gevent", "eventlet", "SecantusDB"):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found | (of_broker(settings) if settings else {})
@@ -58,5 +58,5 @@ def said(found: dict) -> str:
     """Say a machine's facts in two lines."""
     load = " ".join(f"{each:.2f}" for each in found["load_before"])
     first = f"{found['processor']}, {found['cores']} 核 / cores, {found['memory_mb']} MB, Linux {found['kernel']}"
-    rest = {name: value for name, value in found.items() if name in ("python", "rabbitmq", "erlang", "secantus")}
+    rest = {name: value for name, value in found.items() if name in ("python", "rabbitmq", "erlang", "SecantusDB")}
     return f"{first}\n{json.dumps(rest)} commit {found['commit']}, 此前负载 / load before {load}"

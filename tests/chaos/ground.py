@@ -17,6 +17,7 @@ from deploy.local import Platform
 from deploy.settings import free_port
 from tests.chaos.brokers import Brokers, stop
 from tests.chaos.proxy import Proxy
+from tests.fault.harm import quietly
 
 DISK = 3_000_000  # bytes of the disk for photos
 TINY = 4_000  # bytes of the largest file, where a limit stands in for a full disk
@@ -93,7 +94,9 @@ def up(home: Path, given: dict[str, str]) -> Iterator[Platform]:
     """Have a seeded platform, and no trace of its processes afterwards."""
     platform = Platform(home, port=free_port(), mode="test", environ={"RATE_LIMITS": "off"} | given)
     try:
-        platform.up(seed=True)
+        print("  启动平台 / starting a platform …", flush=True)
+        with quietly(home.with_suffix(".log")):
+            platform.up(seed=True)
         yield platform
     finally:
         platform.down()

@@ -9,10 +9,10 @@ import pytest
 
 from deploy import database as ours
 from services import epochs
+from services.entrypoints import TIMER
 from services.epochs import rows_of
 from shared.caller import Caller
 from shared.running import clock, real_now
-from shared.service import TIMER
 from tests.fault.bell.contract import fired, hung
 from tests.fault.bell.store import Deadlines
 from tests.make import Mute, fresh

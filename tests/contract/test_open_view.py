@@ -10,6 +10,7 @@ import pytest
 from pymongo import monitoring
 
 from deploy import database as ours
+from services.ledger import Record
 from services.whistle.domain import calling
 from services.whistle.domain import open as domain
 from services.whistle.domain.open import Look
@@ -17,7 +18,6 @@ from services.whistle.domain.whistles import Whistle, evolve
 from services.whistle.store import Open, Own, Register, Whistles, register
 from shared.caller import Caller
 from shared.contracts import whistle as contract
-from shared.ledger import Record
 from tests.make import WANMINGYUAN, Mute, fresh
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -247,7 +247,7 @@ def test_numbers_are_consecutive_and_each_whistle_has_one_whoever_gives_them_at_
     ids = [fresh() for _ in range(16)]
     for id in ids:
         blown = contract.blown(kind="综合执法", category="0101", community=WANMINGYUAN, called=["chengguan"])
-        replicas[0].whistles.record(Record(id, DISTRICT, 0, Whistle()), [blown])
+        replicas[0].whistles.record(Record(id, DISTRICT, 0, Whistle()), [blown], NOW)
     with pytest.raises(ConnectionError):
         replicas[0].number(ids[0], dies=True)
     told = [*ids[1:], *ids[:9]]  # some of them twice, and the one that was cut off

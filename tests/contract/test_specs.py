@@ -179,7 +179,11 @@ def test_asyncapi_is_asyncapi(documents):
         assert parameters == set(channel.get("parameters", {}))
         assert channel["messages"]
         binding = channel["bindings"]["amqp"]
-        assert binding["is"] == "routingKey" and binding["exchange"]["type"] == "topic"
+        if binding["is"] == "queue":
+            assert binding["queue"]["name"] in ("{user}.facts", "{user}.replies")
+        else:
+            kind = "direct" if binding["exchange"]["name"] == "{user}" else "topic"
+            assert binding["is"] == "routingKey" and binding["exchange"]["type"] == kind
         for message in channel["messages"].values():
             assert message["$ref"].startswith("#/components/messages/")
     for operation in document["operations"].values():
@@ -210,6 +214,9 @@ def test_asyncapi_has_every_fact_and_every_call_that_a_plug_in_may_make(document
         for call in page.calls:
             printed = f"calls.{page.service}.{call.name}" in document["channels"]
             assert printed is (call.needs in ROLES["plugin"]), call
+    heard = document["channels"]["plugin.facts"]["messages"].values()
+    marked = {f"{fact.service}.{fact.name}" for page in CONTRACTS.values() for fact in page.facts if fact.to_department}
+    assert {each["$ref"].rpartition("/")[2] for each in heard} == marked
 
 
 def test_a_fact_on_the_bus_fits_the_printed_message(documents):

@@ -65,11 +65,12 @@ def test_every_fact_that_is_heard_has_an_ear_and_every_call_an_answer(service):
 
 def test_services_may_configure_nothing():
     for user, each in topology.permissions().items():
-        assert each["configure"] == "^$" or user == topology.GATEWAY
+        assert each["configure"] == "^$" or user in (topology.GATEWAY, topology.KEEPER)
+    assert topology.permissions()[topology.KEEPER]["configure"] == "^plugin-", "what is the plug-ins' and nothing else"
 
 
 def test_queue_arguments_of_consumers_and_messages_are_long_within_the_consumer_timeout():
-    from shared.service import FACT_SECONDS, WORKERS
+    from services.entrypoints import FACT_SECONDS, WORKERS
 
     # Prefetched messages wait for a free worker: none waits half an hour, RabbitMQ's consumer timeout.
     assert FACT_SECONDS * WORKERS["facts"] < 1800

@@ -70,6 +70,22 @@ def recount(url: str, path: Path, *words: str, seconds: float = 300) -> dict:
     return json.loads(done.stdout) | {"ok": done.returncode == 0}
 
 
+@contextlib.contextmanager
+def quietly(log: Path):
+    """Have what is printed here, by programs that are started too, go to a file: where starting is no news."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def kill_and_wait(platform, name: str, seconds: float = 60) -> float:
     """Kill a process as a crash would and wait until its successor is ready; gives the moment of that."""
     old = platform.kill(name)

@@ -9,9 +9,9 @@ import pytest
 from deploy import database
 from deploy.verify import ledgers, verify
 from services import proof
+from services.ledger import link
 from services.whistle.store import Whistles
 from shared.caller import Caller
-from shared.ledger import link
 from shared.running import clock
 from tests.make import Client, eventually, fresh, solved
 

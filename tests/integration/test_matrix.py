@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.api.evaluation import INDICATORS
+from services.entrypoints import Answer, Came
 from shared.caller import Caller
 from shared.contracts import CONTRACTS
 from shared.contracts.permissions import PERMISSIONS, ROLE_NAMES, ROLES, may
 from shared.errors import Forbidden, Unauthenticated
-from shared.service import Answer, Came
 from tests.make import SIJIYUAN, Client, eventually, fresh
 from tests.make_acts import good_acts, led_to
 from tests.make_gateway import COMMUNITY, XICHENG, FakeBus, a_gateway, a_token
@@ -98,9 +98,11 @@ def test_the_gateway_lets_through_as_the_table_says(app, bus):
 
 def heard(call, user_id, caller):
     """Have a service's side read one order; gives what it refuses with, or nothing where the call is for them."""
+    user_id, _, plugin = (user_id or "").partition(" for ")
     message = SimpleNamespace(
-        body=json.dumps({"no such": "order"}), headers=caller.headers(), properties={"user_id": user_id}
-    )
+        body=json.dumps({"no such": "order"}), headers=caller.headers() | {"for": plugin},
+        properties={"user_id": user_id or None},
+    )  # fmt: skip
     try:
         Answer.read(SimpleNamespace(of=call), Came(message, call.name, lambda: None))
     except (Forbidden, Unauthenticated) as refusal:
@@ -119,8 +121,11 @@ def test_each_service_judges_as_the_table_says():
             plugin_may = call.needs is None or call.needs in ROLES["plugin"]
             for user_id, expected in (
                 ("gateway", None if may_do else Forbidden),
-                ("plugin-110102-water", None if plugin_may else Forbidden),  # whatever its headers say
-                ("figures", Unauthenticated),
+                ("plugins for plugin-110102-water-desk", None if plugin_may else Forbidden),  # whatever else is said
+                ("plugins for operator", Unauthenticated),
+                ("plugins", Unauthenticated),
+                ("plugin-110102-water-desk", Unauthenticated),  # a plug-in comes by the door and by no other way
+                ("figures for plugin-110102-water-desk", Unauthenticated),
                 (None, Unauthenticated),
             ):
                 found, tried = heard(call, user_id, caller), tried + 1
@@ -155,7 +160,7 @@ NOT_ASKED = {
 }
 NOT_ASKED |= {"open_district", "move_clock", "adjust", "change_settings", "begin_oidc", "finish_oidc", "clock"}
 # Orders that name no unit and nobody: they are about the caller's own district, wherever the other codes point.
-ABOUT_ONES_OWN = {"set_department", "set_category", "change_settings", "me", "sessions", "suggest"}
+ABOUT_ONES_OWN = {"set_department", "set_category", "change_settings", "me", "sessions", "suggest", "plug_in"}
 FOR_ANYBODY = {"join"}  # whoever is concerned may say so, wherever they live
 
 

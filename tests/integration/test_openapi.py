@@ -24,6 +24,7 @@ from shared.contracts.rows import person_of
 from shared.contracts.settings import CITY
 from tests.make import Client, a_blow, eventually, fresh, solved
 from tests.make_acts import good_acts, led_to
+from tests.make_plugins import a_plug_in
 
 # A district of its own, so that whatever is tried here disturbs nobody else's tests.
 DISTRICT = "110109"
@@ -40,6 +41,7 @@ CHECKS = [
 # An answer without an end, and an end of one's own session: each is tried by hand below.
 # An adjustment ends everybody's token in the district.
 BY_HAND = {"stream.listen", "identity.sign_out", "identity.adjust"}
+WHY = {"people": {"purpose": "inquiry"}}
 MOST = 10  # orders of each operation that a role may give; `make test-all` makes thirty, by chance
 
 
@@ -409,8 +411,8 @@ def table_orders(stage: Stage) -> dict:
             f"{service}.import_{kind}": lambda kind=kind, id=id: admin.post(f"/v1/tables/{kind}/{id}/runs"),
             f"{service}.{kind}_table": lambda kind=kind, id=id: admin.get(f"/v1/tables/{kind}/{id}"),
             f"tables.template_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}/template.xlsx"),
-            f"tables.csv_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.csv"),
-            f"tables.xlsx_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.xlsx"),
+            f"tables.csv_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.csv", params=WHY.get(kind)),
+            f"tables.xlsx_file_{kind}": lambda kind=kind: admin.get(f"/v1/tables/{kind}.xlsx", params=WHY.get(kind)),
         }
     return good
 
@@ -432,6 +434,28 @@ def rating_orders(stage: Stage) -> dict:
         ),
         "evaluation.of_whistle": lambda: stage.clients["district"].get(path),
         "evaluation.listing": lambda: stage.clients["observer"].get("/v1/ratings", params={"limit": 3}),
+    }
+
+
+def plugin_orders(stage: Stage) -> dict:
+    """Give one good order for each operation of departments' programs: one is let in, and taken off in the end."""
+    admin, order = stage.clients["district"], a_plug_in()
+    path = f"/v1/plugins/{order['id']}"
+
+    def change(noun: str, **more):
+        return lambda: admin.post(f"{path}/{noun}", {"change": fresh()} | more)
+
+    return {
+        "plugins.plug_in": lambda: eventually(lambda: (made := admin.post("/v1/plugins", order)).ok and made),
+        "plugins.change_terms": change("changes", facts=["whistle.called"]),
+        "plugins.switch": change("switches", acts=False),
+        "plugins.rotate": change("rotations"),
+        "plugins.get": lambda: admin.get(path),
+        "plugins.listing": lambda: admin.get("/v1/plugins", params={"department": "chengguan"}),
+        "plugins.parked": lambda: admin.get(f"{path}/parked"),
+        "plugins.replay": change("replays"),
+        "plugins.drop": change("drops", reason="obsolete"),
+        "plugins.unplug": change("revocations"),
     }
 
 
@@ -516,6 +540,7 @@ def test_each_operation_succeeds_for_somebody_who_may(stage, published, url, sig
     }
     # These first: an adjustment ends every token of the district.
     good = roster_orders(stage) | whistle_orders(stage) | table_orders(stage) | rating_orders(stage) | good
+    good = plugin_orders(stage) | good
     known = operations(published)
     # Of the second door test_doors.py asks, where there is one.
     assert set(good) == set(known) - {"identity.begin_oidc", "identity.finish_oidc"}

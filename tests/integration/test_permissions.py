@@ -9,6 +9,7 @@ from pika.exceptions import ChannelClosedByBroker
 
 from deploy import topology
 from shared.contracts import CONTRACTS
+from shared.contracts.plugins import CALLS
 
 USERS = topology.permissions()
 EXCHANGES = [*topology.exchanges(), "", "amq.topic", "amq.direct", "amq.fanout", "amq.headers"]
@@ -84,12 +85,14 @@ def test_nobody_publishes_what_is_not_theirs(connections, user, every):
 # What each may publish of all that was tried, counted by hand from the contracts' tables: a rule that grows shows here.
 EXPECTED = {
     "gateway": sum(len(page.calls) for page in CONTRACTS.values()),
-    "operator": 5 * len(KEYS),
+    "operator": 6 * len(KEYS),
     "identity": 2 * len(CONTRACTS["identity"].facts) + len(KEYS) + 1,
     "roster": 2 * len(CONTRACTS["roster"].facts) + len(KEYS) + 1,
     "whistle": 2 * len(CONTRACTS["whistle"].facts) + len(KEYS) + 1,
     "evaluation": 2 * len(CONTRACTS["evaluation"].facts) + len(KEYS) + 1,
     "figures": len(KEYS) + 1,
+    "plugins": 2 * len(CONTRACTS["plugins"].facts) + len(KEYS) + 1 + len(CALLS),
+    "keeper": 0,
 }
 
 
@@ -120,7 +123,7 @@ def test_nobody_declares_binds_or_deletes(connections, user):
 
 def test_nobody_speaks_in_another_name(connections):
     for user, other in product(USERS, USERS):
-        if user == other:
+        if user == other or user == topology.KEEPER:  # who says nothing says nothing in another name
             continue
         exchange, key = ("calls", "whistle.get") if user == "gateway" else ("replies", "gateway." + "0" * 32)
         if user == "operator":
@@ -144,9 +147,11 @@ def test_a_caller_is_believed_only_from_the_gateway():
     from shared.errors import Unauthenticated
 
     forged = {"district": "110107", "actor": "x", "roles": "operator", "department": "gongan"}
-    for user in [*USERS, None, "", "plugin", "plugin-", "plugin-110102"]:
-        if user != "gateway":
-            with pytest.raises(Unauthenticated):
-                Caller.from_message(user, forged)
-    plugin = Caller.from_message("plugin-110102-water", forged)
+    for user in [*USERS, None, "", "plugin", "plugin-", "plugin-110102", "plugin-110102-water-desk"]:
+        for said in (None, "gateway", "plugin-110102-all-desk", "plugin-110102-water", " plugin-110102-water-desk", 7):
+            if user != "gateway":
+                with pytest.raises(Unauthenticated):
+                    Caller.from_message(user, forged | {"for": said})
+    plugin = Caller.from_message("plugins", forged | {"for": "plugin-110102-water-desk"})
     assert (plugin.district, plugin.department, plugin.roles) == ("110102", "water", ("plugin",))
+    assert (plugin.actor, plugin.unit, plugin.adjusted) == ("plugin-110102-water-desk", "110102", ())

@@ -65,7 +65,8 @@ def brought_in(client: Client, kind: str, *rows: dict) -> dict:
 
 
 def export(client: Client, kind: str, form: str = "csv") -> bytes:
-    answer = client.get(f"/v1/tables/{kind}.{form}")
+    why = {"purpose": "inquiry"} if kind == "people" else {}
+    answer = client.get(f"/v1/tables/{kind}.{form}", params=why)
     assert answer.status_code == 200, answer.text
     return answer.content
 
@@ -297,7 +298,14 @@ def test_people_that_went_out_come_in_as_the_same(admin):
     assert table["state"] == "checked", table["errors"][:3]
     assert table["summary"] == {"new": 0, "changed": 0, "same": table["count"]} and table["count"] > 5
     entries = admin.get("/v1/security?what=exported").json()["items"]
-    assert entries[0]["about"].endswith("people.csv")
+    assert entries[0]["about"] == "inquiry people.csv"
+
+
+def test_unmasked_people_do_not_go_out_without_a_purpose(admin):
+    for why in ({}, {"purpose": "because"}, {"purpose": ""}):
+        answer = admin.get("/v1/tables/people.csv", params=why)
+        assert answer.status_code == 422 and "用途" in answer.text, answer.text
+    assert admin.get("/v1/tables/places.csv", params={"purpose": "inquiry"}).status_code == 422
 
 
 def test_a_table_whose_passwords_can_no_longer_be_read_says_so_and_stops(admin, platform):

@@ -21,6 +21,7 @@ from tests.make_whistle import (
     STREET,
     STREET_LEAD,
     WORKER,
+    Life,
     a_life,
     a_person,
     at,
@@ -190,6 +191,48 @@ def test_a_place_must_lie_in_the_community_and_a_department_must_be_the_district
     with pytest.raises(Invalid, match="chengguan、zhujian"):
         a_life(departments=["moon"])
     assert a_life(unit=f"{COMMUNITY}.1.2").state.unit == f"{COMMUNITY}.1.2"
+    with pytest.raises(Invalid):
+        a_life(unit=f"{COMMUNITY}.1.2", world={"path": ()})  # there is no such place
+    moved = f"{NEXT_DOOR}.1"  # by a merger, or a split: its code is what it was
+    assert a_life(unit=moved, world={"path": (moved, NEXT_DOOR, COMMUNITY)}).state.unit == moved
+
+
+def test_a_resident_withdraws_no_neighbours_whistle_and_nobody_what_others_reported_too():
+    for somebody in (RESIDENT, WORKER):
+        with pytest.raises(Forbidden):
+            a_life().do("withdraw", somebody)
+    assert a_life().do("withdraw", a_person("secretary", "other")).state.stage == "withdrawn"
+    with pytest.raises(Conflict, match="他人"):
+        a_life().do("join", RESIDENT).do("withdraw", SECRETARY)
+
+
+def test_who_may_not_summon_names_no_department_when_blowing():
+    rules = {"blowing": [{"role": "worker", "kinds": ["综合执法"], "approval": False}]}
+    with pytest.raises(Forbidden, match="书记"):
+        Life().decide("blow", WORKER, world={"rules": rules}, departments=["chengguan"])
+    assert Life().decide("blow", WORKER, world={"rules": rules}, departments=["community"])
+
+
+def test_where_the_district_wants_it_solved_is_what_was_seen_on_the_spot():
+    def confirmed(**order):
+        return a_life(world={"rules": {"confirm_on_spot": True}}).solved().do("confirm", SECRETARY, **order)
+
+    photo = "ab" * 32
+    for order in ({}, {"photos": [photo]}, {"photos": [photo], "place": {"lon": 116.6, "lat": 39.93}}):
+        with pytest.raises(Invalid):
+            confirmed(**order)
+    assert confirmed(photos=[photo], place=PLACE).state.stage == "confirmed"
+    assert confirmed(solved=False).state.stage == "dispatched"
+
+
+def test_what_was_merged_into_something_that_is_over_lives_on():
+    life = both().do("merge", SECRETARY, world={"target": a_life().state})
+    timer = Caller(DISTRICT, "whistle", ("timer",))
+    again = list(closing.fall_out(life.state, caller=timer, now=life.now, given=given(), into=life.state.merged_into))
+    assert [each.fact.name for each in again] == ["parted", "called", "called"]
+    life.add(again, timer)
+    assert life.state.stage == "dispatched"
+    assert not list(closing.fall_out(life.state, caller=timer, now=life.now, given=given(), into="x"))
 
 
 def test_each_department_is_called_alone_to_the_person_who_answers_with_its_limits():
@@ -392,6 +435,8 @@ def test_what_is_of_another_class_is_not_merged():
 def test_it_goes_up_one_echelon_at_a_time_and_no_further_than_the_district():
     life = a_life().do("escalate", SECRETARY)
     assert life.state.echelon == "street"
+    with pytest.raises(Conflict, match="上级"):
+        life.decide("escalate", SECRETARY)
     life.do("escalate", STREET_LEAD)
     with pytest.raises(Conflict, match="区级"):
         life.decide("escalate", STREET_LEAD)

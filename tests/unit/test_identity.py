@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from services.identity import domain, totp
 from services.identity.store.security import Security
+from services.ledger import GENESIS, link
 from shared.caller import Caller
 from shared.contracts.permissions import FIXED, GRANTS, PERMISSIONS, ROLE_NAMES, ROLES, may, may_add, may_drop
 from shared.contracts.rows import normal_login
 from shared.errors import Conflict, Forbidden, Invalid, Refusal
-from shared.ledger import GENESIS, link
 
 NOW = datetime(2026, 11, 24, 2, 20, tzinfo=UTC)
 HERE, STREET, COMMUNITY, ELSEWHERE = "110102", "110102009000", "110102009041", "110107001012"

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as some
 
 from services import proof
+from services.ledger import Record
 from services.whistle.domain import whistles
 from services.whistle.domain.clocks import ENDED, MEETS, OPEN_SUMMONS, alarms, moment
 from services.whistle.showing import shown
@@ -17,7 +18,6 @@ from services.whistle.store import Whistles
 from shared.caller import Caller
 from shared.contracts import whistle as contract
 from shared.errors import Conflict, Refusal
-from shared.ledger import Record
 from tests.make_whistle import (
     COMMUNITY,
     DEPARTMENTS,

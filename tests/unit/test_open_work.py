@@ -11,6 +11,7 @@ from greenlet import getcurrent, greenlet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.entrypoints import is_passing
 from services.whistle.domain import open as domain
 from services.whistle.domain import whistles
 from services.whistle.following import in_turn
@@ -18,7 +19,6 @@ from services.whistle.store.open import Open, is_so
 from shared.caller import Caller
 from shared.errors import Conflict, Forbidden, Invalid, Unavailable
 from shared.rules.days import iso
-from shared.service import is_passing
 from tests.make import WANMINGYUAN
 from tests.shelves import Shelf
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 import huying_verify as verify
 from gateway.proofs import ENDINGS
+from services import ledger
 from services import proof as proving
-from shared import ledger
 from shared.contracts import events, whistle
 from shared.contracts.identity import note
 from shared.errors import Unavailable

@@ -10,9 +10,9 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.identity import domain, keys, totp
+from services.ledger import Store
 from shared.contracts.rows import normal_login
 from shared.errors import Conflict, NotFound, Unauthenticated
-from shared.ledger import Store
 from shared.running import real_now
 
 SESSION = timedelta(hours=12)

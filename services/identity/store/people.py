@@ -6,9 +6,9 @@ from datetime import datetime
 from pymongo import ASCENDING
 
 from services.identity import domain
+from services.ledger import Ledger, Record
 from shared.contracts.rows import normal_login
 from shared.errors import Invalid, NotFound
-from shared.ledger import Ledger, Record
 from shared.rules.days import iso
 
 EVERYBODY = 5_000  # people of one unit or role that a list looks through

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.identity.domain import Place
+from services.ledger import Store
 from shared.errors import NotFound
-from shared.ledger import Store
 from shared.rules.days import day_of
 
 

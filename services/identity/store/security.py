@@ -13,8 +13,8 @@ from itertools import groupby
 from pymongo import ASCENDING, DESCENDING
 
 from services.identity import domain
+from services.ledger import GENESIS, Ledger, Record, Store, link
 from shared.errors import Invalid, NotFound
-from shared.ledger import GENESIS, Ledger, Record, Store, link
 from shared.running import real_now
 
 LONGEST_BOOK = 2_000  # rows, each of which may be sealed: a book's record stays far below what one document holds

@@ -14,12 +14,12 @@ from services.identity.store.accounts import Accounts
 from services.identity.store.people import People
 from services.identity.store.places import Places
 from services.identity.store.security import Security
+from services.ledger import Record
 from services.process import each_aside
 from services.tables.domain import TRIED, Row, refused, twins
 from services.tables.store import Tables
 from shared.contracts.rows import KINDS, normal_login, person_of
 from shared.errors import Conflict, NotFound, Refusal
-from shared.ledger import Record
 from shared.running import real_now
 
 SEALED_OTHERWISE = (

@@ -1,7 +1,7 @@
 """Records that need no founding: who is asked for and was never changed is blank, and begins with its first change."""
 
+from services.ledger import Record
 from shared.errors import NotFound
-from shared.ledger import Record
 
 
 class BlankFirst:

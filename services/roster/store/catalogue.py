@@ -5,11 +5,11 @@ from contextlib import suppress
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
+from services.ledger import Ledger, Record
 from services.roster.domain import catalogue as domain
 from services.roster.store.districts import divisions
 from shared.contracts import events
 from shared.errors import Conflict, Invalid, NotFound
-from shared.ledger import Ledger, Record
 
 READ = 200  # rows that are read beyond a page at once
 

@@ -15,8 +15,8 @@ import pymongo
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError
 
+from services.ledger import Store
 from shared.errors import Unavailable
-from shared.ledger import Store
 from shared.running import real_now
 
 PATIENCE = 2.0  # seconds that one waits for another

@@ -2,10 +2,10 @@
 
 from pymongo import ASCENDING
 
+from services.ledger import Ledger, Record
 from services.roster.domain import departments as domain
 from services.roster.domain.districts import DEPARTMENTS
 from services.roster.store.blank import BlankFirst
-from shared.ledger import Ledger, Record
 from shared.rules.days import day_of
 
 

@@ -4,12 +4,12 @@ import csv
 from functools import cache
 from pathlib import Path
 
+from services.ledger import Ledger
 from services.roster.domain import districts as domain
 from services.roster.domain.units import type_of
 from services.roster.store.blank import BlankFirst
 from shared.contracts.permissions import may
 from shared.errors import Invalid, NotFound
-from shared.ledger import Ledger
 from shared.rules.codes import is_within
 
 EDITION = "国家统计局 2023"

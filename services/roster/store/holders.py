@@ -5,9 +5,9 @@ from contextlib import suppress
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
+from services.ledger import Ledger, Record, Store
 from services.roster.domain import holders as domain
 from services.roster.store.blank import BlankFirst
-from shared.ledger import Ledger, Record, Store
 
 
 class Holders(BlankFirst, Ledger):

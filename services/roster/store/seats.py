@@ -2,9 +2,9 @@
 
 from pymongo import ASCENDING
 
+from services.ledger import Ledger, Record
 from services.roster.domain import seats as domain
 from services.roster.store.blank import BlankFirst
-from shared.ledger import Ledger, Record
 
 
 class Seats(BlankFirst, Ledger):

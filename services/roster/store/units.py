@@ -5,12 +5,12 @@ from contextlib import suppress
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Ledger, Record, Store
 from services.roster.domain import units as domain
 from services.roster.domain.periods import covers
 from services.roster.store.blank import BlankFirst
 from services.roster.store.districts import district_names
 from shared.errors import NotFound
-from shared.ledger import Ledger, Record, Store
 from shared.rules.days import day_of
 
 CHUNK = 200
@@ -41,8 +41,9 @@ class Units(BlankFirst, Ledger):
     def found(self, code: str, **order) -> Record:
         """Found a unit of which there should be no record yet, in one write; where there is one, as any change."""
         blank = Record(code, self.caller.district, 0, self.kind())
-        happened = list(domain.found(blank.state, caller=self.caller, now=self.now(), code=code, **order))
-        return self.record(blank, happened) or self.change(code, domain.found, code=code, **order)
+        now = self.now()
+        happened = list(domain.found(blank.state, caller=self.caller, now=now, code=code, **order))
+        return self.record(blank, happened, now) or self.change(code, domain.found, code=code, **order)
 
 
 class Tree(Store):

@@ -9,7 +9,7 @@ from functools import wraps
 
 from services.whistle.domain import clocks
 from services.whistle.domain.whistles import NEXT, NEXT_OF_SUMMONS, SAID, Whistle
-from shared.caller import Caller
+from shared.caller import PLUGIN, Caller
 from shared.contract import Happened
 from shared.contracts.roster import COMMUNITY
 from shared.errors import Conflict, Forbidden, NotFound
@@ -27,7 +27,8 @@ class Given:
 
     ``rules`` are the settings at the whistle's place and ``policy`` their version; ``answers`` say who answers for a
     department there, by name and seat; ``rule`` is the dispatch catalogue's; ``successors`` are what the community
-    has become; ``target`` is what a whistle is to be merged into; ``staff`` hold a seat of a department, or stand in.
+    has become; ``target`` is what a whistle is to be merged into; ``staff`` hold a seat of a department, or stand in;
+    ``path`` is the place that is named and all above it, as the tree is today, empty where there is no such place.
     """
 
     rules: Mapping = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Given:
     successors: tuple[str, ...] = ()
     target: Whistle | None = None
     staff: frozenset[str] = frozenset()
+    path: tuple[str, ...] = ()
 
 
 def calendar_of(rules: Mapping) -> Calendar:
@@ -163,7 +165,8 @@ def is_of_community(caller: Caller, whistle: Whistle, given: Given) -> bool:
 
 
 def must_be_of_community(caller: Caller, whistle: Whistle, given: Given) -> None:
-    if caller.department:
+    """Who acts for the community, or commands it: no department, and nobody who merely lives there."""
+    if caller.department or set(SIDE).isdisjoint(caller.roles):
         raise Forbidden("由社区或街道办理,不由部门 / That is the community's or the street's, not a department's")
     must_be_in_unit(caller, whistle.community, *given.successors)
 
@@ -178,6 +181,16 @@ def must_be_ones_own(whistle: Whistle, caller: Caller) -> None:
     """What somebody else reported is not there for a resident."""
     if caller.actor not in whistle.people:
         raise NotFound("没有这一件 / No such thing among yours")
+
+
+def concerns(whistle: Whistle, caller: Caller) -> bool:
+    """A department's program reads what its department was called to; people of a district read all of it."""
+    return PLUGIN not in caller.roles or caller.department in whistle.summonses
+
+
+def must_concern(whistle: Whistle, caller: Caller) -> None:
+    if not concerns(whistle, caller):
+        raise NotFound("没有召集过本部门 / Your department was not called to any such thing")
 
 
 def acting_for(caller: Caller, whistle: Whistle, given: Given) -> str:

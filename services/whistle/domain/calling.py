@@ -22,6 +22,7 @@ from services.whistle.domain.acts import (
 from services.whistle.domain.whistles import ANSWERED, Whistle
 from shared.caller import Caller
 from shared.contract import Happened
+from shared.contracts.permissions import may
 from shared.contracts.roster import COMMUNITY
 from shared.contracts.settings import ECHELONS
 from shared.contracts.whistle import approved as approved_by
@@ -81,6 +82,9 @@ def whom_to_call(caller: Caller, departments: list[str], given: Given) -> list[s
     rule = given.rule
     if "resident" in caller.roles and departments:
         raise Forbidden("居民的哨由社区先接,请不要指定部门 / A resident's whistle goes to the community first")
+    calls_others = set(departments) - {COMMUNITY} and not caller.department
+    if calls_others and not may(caller.roles, "whistle.summon", caller.adjusted):
+        raise Forbidden("由书记或街道召集部门,请不要指定 / The secretary or the street calls departments: name none")
     at_home = "resident" in caller.roles or (rule and rule["community_first"])
     if departments:
         if rule and rule["community_first"] and COMMUNITY not in departments and "street" not in caller.roles:
@@ -151,7 +155,7 @@ def blow(
     whom = whom_to_call(caller, departments, given)
     for department in whom:
         must_be_callable(department, given)
-    if order["unit"] and not order["unit"].startswith(f"{community}."):
+    if order["unit"] and community not in given.path:
         raise Invalid("地点不在该社区 / The place is not in that community", {"unit": [order["unit"]]})
     limit = clocks.limit_for(given.rules["limits"], kind, category, "confirm")
     what = {"kind": kind, "category": category, "community": community}
@@ -182,6 +186,8 @@ def approve(
     if caller.actor == whistle.blown_by:
         raise Forbidden("不能审核自己发的哨 / Nobody approves their own whistle")
     words = words_of({"note": note})
+    if not approved and not words:
+        raise Invalid("不通过须说明理由 / Why not, please", {"note": ["请填写 / required"]})
     if not approved:
         yield rejected(**told, words=words)
         return
@@ -376,6 +382,8 @@ def escalate(
     here = ECHELONS.index(whistle.echelon)
     if here + 1 == len(ECHELONS):
         raise Conflict("已在区级 / It is the district's already")
+    if max((ECHELONS.index(role) for role in caller.roles if role in ECHELONS), default=0) < here:
+        raise Conflict(f"已提级,由上级办理 / It is the {whistle.echelon}'s already, which passes it on")
     yield escalated(**told, echelon=ECHELONS[here + 1], words=words_of({"note": note}))
 
 

@@ -24,6 +24,8 @@ from shared.contracts.roster import COMMUNITY
 from shared.contracts.whistle import confirmed, joined, merged, parted, reopened, settled, withdrawn, words_erased
 from shared.errors import Conflict, Forbidden, Invalid
 
+COMMANDERS = frozenset({"secretary", "street", "district"})
+
 
 @once
 def confirm(
@@ -39,6 +41,7 @@ def confirm(
         waiting = [name for name, each in whistle.active.items() if each["stage"] not in ("fed_back", "rated")]
         raise Conflict(f"尚未反馈:{'、'.join(waiting)} / Not fed back yet: {', '.join(waiting)}")
     must_lead_to(whistle, "confirmed")
+    must_be_on_the_spot(whistle, place, photos, given) if solved else None
     handled = {each["person"] for each in whistle.reports.values() if each["department"] == COMMUNITY}
     if solved and caller.actor in handled and whistle.people - {caller.actor}:
         raise Forbidden("请由反映人或他人确认 / Whoever handled it does not confirm it: the reporter or another does")
@@ -47,6 +50,22 @@ def confirm(
         **told, solved=solved, **on_the_spot(whistle, place, given.rules), **point(place), dues=dues,
         words=words_of({"photos": photos, "note": note}),
     )  # fmt: skip
+
+
+def must_be_on_the_spot(whistle: Whistle, place: Mapping | None, photos: list, given: Given) -> None:
+    """Where the district wants it, solved is what was seen: with a photo, and at the whistle's place."""
+    if not given.rules["confirm_on_spot"]:
+        return
+    if not photos:
+        raise Invalid("请附现场照片 / A photo from the spot, please", {"photos": ["请填写 / required"]})
+    if whistle.lon is not None and not place:
+        raise Invalid("请注明所在位置 / Where you are, please", {"place": ["请填写 / required"]})
+    seen = on_the_spot(whistle, place, given.rules)
+    if seen["far"]:
+        metres = seen["distance"]
+        raise Invalid(
+            f"距现场 {metres} 米,请到现场确认 / {metres} m away: confirm it there", {"place": [f"{metres} m"]}
+        )
 
 
 def begun_again(whistle: Whistle, now: datetime, given: Given) -> list[dict]:
@@ -103,10 +122,14 @@ def reopen(
 def withdraw(
     whistle: Whistle, *, caller: Caller, now: datetime, given: Given, told: dict, note: str
 ) -> Iterator[Happened]:
-    """撤回: by whoever blew it, or their community, before anybody has come."""
+    """撤回: by whoever blew it, or whoever commands their community, before anybody has come; never others' matter."""
     if caller.actor != whistle.blown_by:
         must_be_of_community(caller, whistle, given)
+        if COMMANDERS.isdisjoint(caller.roles):
+            raise Forbidden("由发哨人、社区书记或街道撤回 / Who blew it withdraws it, or the secretary or the street")
     must_lead_to(whistle, "withdrawn")
+    if whistle.people != {whistle.blown_by}:
+        raise Conflict("另有他人反映此事,不能撤回 / Others have reported it too: it cannot be withdrawn")
     if whistle.reports:
         raise Conflict("已有人报到,不能撤回 / Somebody has reported in: it cannot be withdrawn")
     yield withdrawn(**told, words=words_of({"note": note}))
@@ -162,8 +185,19 @@ def part(whistle: Whistle, *, caller: Caller, now: datetime, given: Given, told:
     if whistle.stage != "merged":
         raise Conflict("没有并案 / It was not merged")
     yield parted(**told, into=whistle.merged_into, words=words_of({"note": note}))
+    yield from called_anew(whistle, given, now)
+
+
+def called_anew(whistle: Whistle, given: Given, now: datetime) -> Iterator[Happened]:
     for n, department in enumerate(whistle.asked):
         yield call_into(whistle, department, "assist" if n else "lead", given=given, now=now)
+
+
+def fall_out(whistle: Whistle, *, caller: Caller, now: datetime, given: Given, into: str) -> Iterator[Happened]:
+    """What was merged into something that had ended, or that was merged into this at the same moment, lives on."""
+    if whistle.stage == "merged" and whistle.merged_into == into:
+        yield parted(into=into, community=whistle.community)
+        yield from called_anew(whistle, given, now)
 
 
 @once

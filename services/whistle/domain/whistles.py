@@ -241,6 +241,13 @@ def on_extension_asked(whistle: Whistle, data: dict, at: datetime, actor: str) -
     return with_summons(whistle, data["department"], extension=asked)
 
 
+def on_extension_decided(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
+    asked = whistle.summonses[data["department"]]["extension"] or {}
+    said = {"granted": data["granted"], "until": asked.get("until"), "at": at}
+    said |= {"reason": asked.get("words"), "words": data.get("words")}
+    return with_summons(whistle, data["department"], extension=None, extended=said)
+
+
 def on_put_on(whistle: Whistle, data: dict, at: datetime, actor: str) -> Whistle:
     account = {"obstacle": data["obstacle"], "review": data["review"], "since": at, "words": data.get("words")}
     return replace(whistle, account=account)
@@ -338,7 +345,7 @@ CHANGES = {
     "convened": on_convened,
     "concluded": on_concluded,
     "extension_asked": on_extension_asked,
-    "extension_decided": lambda whistle, data, at, actor: with_summons(whistle, data["department"], extension=None),
+    "extension_decided": on_extension_decided,
     "put_on": on_put_on,
     "taken_off": on_taken_off,
     "supervised": lambda whistle, data, at, actor: replace(

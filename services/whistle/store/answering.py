@@ -10,9 +10,9 @@ from datetime import date, datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Store
 from services.whistle.domain import answering as domain
 from shared.contracts import events
-from shared.ledger import Store
 from shared.rules.codes import district_of
 from shared.rules.days import day_of
 
@@ -179,6 +179,14 @@ class Answering(Store):
         """Give a community and what became of it, so that whoever acts for it now may act for what was its own."""
         day = self.today()
         return domain.successors(code, self.around(code, day), day)
+
+    def path(self, unit: str) -> list[str]:
+        """Give a place and all above it, as the tree is today; nothing where there is no such place now."""
+        day = self.today()
+        units = self.around(unit, day)
+        known = units.get(unit) or {}
+        is_there = "level" in known and (known.get("until") or "9999") >= day.isoformat()
+        return domain.path_of(unit, units, day) if is_there else []
 
     def settings(self, unit: str, district: dict) -> dict:
         """Give the settings that hold at a unit: the district's, with what is set on the way down to it."""

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Store
 from services.whistle.domain import open as domain
 from services.whistle.domain.clocks import OPEN_SUMMONS
 from services.whistle.domain.open import Look, Rows
 from services.whistle.domain.whistles import Whistle
 from shared.errors import NotFound, Unavailable
-from shared.ledger import Store
 from shared.rules.days import iso
 
 ATTEMPTS = 20
@@ -258,9 +258,14 @@ class Open(Store):
         return [(row["district"], row["whistle"]) for row in rows.sort("wake", 1).limit(most)]
 
     def seated(self, person: str, seat: str) -> list[dict]:
-        """Give the open summonses of a person by a seat of theirs."""
+        """Give the open summonses of a person by a seat of theirs, by any where none is named."""
         rows = self.rows("open_summonses").find({"person": person, "turn": {"$gt": ""}}, batch_size=1000)
-        return [row for row in rows if row["seat"] == seat]
+        return [row for row in rows if seat in ("", row["seat"])]
+
+    def unheld(self, department: str) -> list[dict]:
+        """Give the open summonses of a department that found nobody."""
+        rows = self.rows("open_summonses").find({"department": department, "turn": {"$gt": ""}}, batch_size=1000)
+        return [row for row in rows if row["person"] is None]
 
     # -- prove ----------------------------------------------------------------------------------------------------
 

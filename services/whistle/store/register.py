@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
-from shared.ledger import Store
+from services.ledger import Store
 
 # Whoever numbers in one street waits here for others of the same process; other processes are met at the guard.
 TURNS: dict[str, threading.Lock] = {}
@@ -91,6 +91,11 @@ class Handovers(Store):
             self.rows("handovers").insert_one({"_id": key, "term": term, **fresh})
         except DuplicateKeyError:
             self.rows("handovers").update_one({"_id": key, "due": {"$gt": due}}, {"$set": fresh})
+
+    def bring_forward(self, term: str, due: datetime) -> None:
+        """Have something that is planned looked at earlier."""
+        asked = {"_id": f"{self.caller.district}/{term}", "due": {"$gt": due}}
+        self.rows("handovers").update_one(asked, {"$set": {"due": due}})
 
     def due(self, most: int = 50) -> list[dict]:
         """Give what is to be passed on by now, of every district, oldest first."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pymongo import DESCENDING
 
+from services.ledger import Store
 from services.process import aside
 from services.whistle.domain import suggesting as domain
 from shared.contracts import events
-from shared.ledger import Store
 
 FILE = Path(__file__).parents[3] / "deploy" / "data" / "everyday_words.csv"
 NEWEST = 500  # whistles that a district learns from

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.ledger import Ledger, Record, Store
 from services.whistle.domain import acts
 from services.whistle.domain import whistles as domain
 from shared.contracts.settings import CITY
 from shared.errors import Invalid, NotFound
-from shared.ledger import Ledger, Record, Store
 from shared.rules.codes import district_of
 
 LOOK = 200

@@ -1,8 +1,8 @@
 """Runs the floor's service as a process of its own."""
 
 from deploy.serve import serve  # first: it makes sockets and sleeps green
-from shared.ledger import Store
-from shared.service import Records, rpc
+from services.entrypoints import Records, rpc
+from services.ledger import Store
 from tests.bench.floor import contract
 
 

@@ -2,8 +2,8 @@
 
 import time
 
+from services.entrypoints import Records, Telling, on, rpc, timer
 from shared.errors import Unavailable
-from shared.service import Records, Telling, on, rpc, timer
 from tests.fault.bell import contract, domain
 from tests.fault.bell.store import Deadlines, Strokes
 

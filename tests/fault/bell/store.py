@@ -2,7 +2,7 @@
 
 from pymongo.errors import DuplicateKeyError
 
-from shared.ledger import Ledger, Store
+from services.ledger import Ledger, Store
 from tests.fault.bell import domain
 
 

@@ -170,8 +170,9 @@ class Ledger(Store):
         id raises ``Conflict``.
         """
         blank = Record(id, self.caller.district, 0, self.kind())
-        happened = list(decide(blank.state, caller=self.caller, now=self.now(), **order))
-        if after := self.record(blank, happened):
+        now = self.now()
+        happened = list(decide(blank.state, caller=self.caller, now=now, **order))
+        if after := self.record(blank, happened, now):
             return after
         known = self.get(id, history=True)
         for each, entry in zip(happened, known.history, strict=False):
@@ -189,20 +190,22 @@ class Ledger(Store):
         """
         before = id if isinstance(id, Record) else self.get(id)
         for _ in range(ATTEMPTS):
-            happened = list(decide(before.state, caller=self.caller, now=self.now(), **order))
+            now = self.now()
+            happened = list(decide(before.state, caller=self.caller, now=now, **order))
             if happened and version not in (None, before.version):
                 raise Conflict(f"已更新到第 {before.version} 版,请刷新 / It has moved on to version {before.version}")
-            if after := self.record(before, happened):
+            if after := self.record(before, happened, now):
                 return after
             before = self.get(before.id)
         raise Conflict("多人同时办理,请再试一次 / Several people were at it at once: please try again")
 
-    def record(self, before: Record, happened: list[Happened]) -> Record | None:
-        """Save what happened in one guarded write and have it told; None when another writer was first."""
+    def record(self, before: Record, happened: list[Happened], at: datetime) -> Record | None:
+        """Save what happened, at the moment of decision, in one guarded write and have it told; None when another
+        writer was first."""
         if not happened:
             return before
         epoch, ref = self.process.begin(type(self))
-        key, at, said, entries = self.key(before.id), self.now(), {}, []
+        key, said, entries = self.key(before.id), {}, []
         state, head, after = before.state, before.head, before
         for n, each in enumerate(happened, before.version + 1):
             entry = {

@@ -23,11 +23,11 @@ from nameko.extensions import DependencyProvider, Entrypoint, SharedExtension
 from nameko.timer import Timer
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
 
+from services.ledger import Ledger
 from shared.blobs import open_blobs
 from shared.caller import Caller
 from shared.contract import WAITS, Call, Fact
 from shared.errors import Invalid, NotFound, Refusal, Unavailable
-from shared.ledger import Ledger
 from shared.running import clock, frames, handled, log, trace_id
 
 WORKERS = {"calls": 16, "facts": 10}
@@ -258,6 +258,35 @@ class Telling(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> Callable[[Ledger], int]:
         return self.container.process.tell_untold
+
+
+class Made(DependencyProvider):
+    """One thing for all workers, made of the process: ``kind(process)``."""
+
+    def __init__(self, kind: Callable[[Any], Any]):
+        super().__init__()
+        self.kind = kind
+
+    def setup(self) -> None:
+        self.made = self.kind(self.container.process)
+
+    def get_dependency(self, worker_ctx: Any) -> Any:
+        return self.made
+
+
+class Beside(Made):
+    """The same, and in one half it runs beside the workers: ``run()`` until ``stop()``."""
+
+    def __init__(self, kind: Callable[[Any], Any], half: str):
+        super().__init__(kind)
+        self.half = half
+
+    def start(self) -> None:
+        if self.container.half == self.half:
+            self.container.spawn_managed_thread(self.made.run)
+
+    def stop(self) -> None:
+        self.made.stop()
 
 
 class Half(ServiceContainer):

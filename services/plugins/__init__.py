@@ -1,0 +1,1 @@
+"""部门接入: departments' own programs on the bus."""
