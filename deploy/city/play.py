@@ -23,7 +23,10 @@ from deploy.local import Platform, memory
 from deploy.playing import Person, Play, Refused, moment
 
 AT_ONCE = 16
-DRAINS = 300  # seconds in which all that was acknowledged has to have come to a screen and to all who hear it
+DRAINS = 600  # seconds in which all that was acknowledged has to have come to a screen and to all who hear it
+SILENCE = 5.0  # seconds without a fact after which nothing is on its way any more
+# The clock goes slower while so many orders, or messages, wait: else hours would run together where a machine is slow.
+MOST_WAITING, MOST_QUEUED = 2 * AT_ONCE, 400
 # Facts that the day's orders have told, beside those that each step is told as.
 FOLLOW = ("numbered", "scored", "called", "called_off")
 SIMULATOR = "simulator"
@@ -52,6 +55,7 @@ class Sample:
     spent: dict[str, float]
     busy: float
     own: float
+    speed: float
     waiting: int
     done: int
 
@@ -67,7 +71,7 @@ class Seen:
     rung: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     parked: dict[str, int] = field(default_factory=dict)
-    speed: float = 1
+    heard: float = 0.0
     began: float = 0.0
     played: float = 0.0
     drained: float = 0.0
@@ -104,9 +108,10 @@ class City(Play):
 class Screen(threading.Thread):
     """One district's stream, read to the end of the play; comes back with the last id where it was ended."""
 
-    def __init__(self, on: Play, district: str, seen: Seen):
+    def __init__(self, playing: "Playing", district: str):
         super().__init__(daemon=True)
-        self.on, self.district, self.seen, self.known = on, district, seen, set()
+        self.playing, self.on, self.seen = playing, playing.on, playing.seen
+        self.district, self.known = district, set()
         self.ready, self.over = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -138,13 +143,14 @@ class Screen(threading.Thread):
         if "id" not in fact or fact["id"] in self.known:
             return
         self.known.add(fact["id"])
+        self.seen.heard = now
         self.seen.facts[self.district][event] += 1
         key = fact["subject"] if event == "blown" else fact["data"].get("act")
         if key:
             self.seen.came.setdefault(key, now)
         if event == "overdue" and fact["data"]["step"] == 1:
             late = (moment(fact["time"]) - moment(fact["data"]["due"])).total_seconds()
-            self.seen.rung.append(late / self.seen.speed)
+            self.seen.rung.append(late / self.playing.speed)
 
 
 def spent(pid: int) -> float:
@@ -170,6 +176,7 @@ class Watch(threading.Thread):
         self.own.cpu_percent()
         while not self.over.wait(self.every):
             self.look()
+            self.playing.steer()
 
     def look(self) -> None:
         playing = self.playing
@@ -186,6 +193,7 @@ class Watch(threading.Thread):
             {name: spent(pid) for name, pid in pids.items()} | {SIMULATOR: spent(self.own.pid)},
             psutil.cpu_percent(),
             self.own.cpu_percent() / (psutil.cpu_count() or 1),
+            playing.speed,
             playing.waiting,
             len(playing.seen.done),
         )
@@ -196,35 +204,59 @@ class Playing:
     """One day on one platform."""
 
     def __init__(self, platform: Platform, on: City, day: Day, speed: float, say: Callable[["Playing"], None]):
-        self.platform, self.on, self.day, self.speed, self.say = platform, on, day, speed, say
-        self.books, self.seen = Books(), Seen(speed=speed)
+        self.platform, self.on, self.day, self.most, self.say = platform, on, day, speed, say
+        self.books, self.seen = Books(), Seen()
         self.lock = threading.Condition()
         self.due: list[tuple[datetime, int, list[Act], int]] = []
         self.running = self.waiting = 0
         self.turn = itertools.count()
-        self.offset = 0.0
+        # Where the clock was, in seconds of the day, when it was read last; how fast it has run since then.
+        self.then, self.since, self.speed = 0.0, 0.0, speed
 
     # -- the clock ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Have the clock run fast from the day's first moment on."""
         self.on.go(self.day.begins - timedelta(seconds=2))
-        said = self.on.who("operator").ask("POST", "/v1/clock", {"speed": self.speed})
         self.seen.began = time.monotonic()
-        self.offset = (moment(said["now"]) - self.day.midnight).total_seconds()
+        self.run_at(self.most)
+
+    def run_at(self, speed: float) -> None:
+        """Have the clock run at another speed from now on."""
+        said = self.on.who("operator").ask("POST", "/v1/clock", {"speed": speed})
+        with self.lock:
+            self.then, self.speed = self.seconds_of(moment(said["now"])), speed
+            self.since = time.monotonic()
+
+    def steer(self) -> None:
+        """Let the clock wait for the city where the machine is too slow for it, and stop hurrying when the day ends."""
+        queued = sum(self.seen.samples[-1].queues.values())
+        if self.now() >= self.seconds_of(self.day.ends):
+            speed = 1.0
+        elif self.waiting > MOST_WAITING or queued > MOST_QUEUED:
+            speed = max(self.most / 64, self.speed / 2)
+        elif self.waiting < AT_ONCE and queued < MOST_QUEUED / 2:
+            speed = min(self.most, self.speed * 1.5)
+        else:
+            return
+        if speed != self.speed:
+            self.run_at(speed)
+
+    def now(self) -> float:
+        """Give the seconds of the day that the platform's clock has come to."""
+        return self.then + (time.monotonic() - self.since) * self.speed
 
     def hour_now(self) -> float:
-        return (self.offset + (time.monotonic() - self.seen.began) * self.speed) / 3600
+        return self.now() / 3600
 
     def seconds_of(self, at: datetime) -> float:
-        """Give the seconds since the play began at which the clock comes to a moment."""
-        return ((at - self.day.midnight).total_seconds() - self.offset) / self.speed
+        return (at - self.day.midnight).total_seconds()
 
     # -- the play -------------------------------------------------------------------------------------------------
 
     def play(self, every: float) -> None:
         """Play the whole day, then wait until everything that was acknowledged has been told."""
-        screens = [Screen(self.on, each, self.seen) for each in self.day.districts]
+        screens = [Screen(self, each) for each in self.day.districts]
         for each in self.day.districts:
             self.on.who(admin(each)).sign_in(self.on.who(admin(each)).token)
         for screen in screens:
@@ -237,7 +269,7 @@ class Playing:
         with ThreadPoolExecutor(AT_ONCE) as self.pool:
             self.follow(self.day.whistles())
         self.seen.played = time.monotonic() - self.seen.began
-        self.on.who("operator").ask("POST", "/v1/clock", {"speed": 1})
+        self.run_at(1.0)
         self.drain()
         watch.over.set()
         watch.join(30)
@@ -251,28 +283,28 @@ class Playing:
         coming, shown = next(whistles, None), 0.0
         with self.lock:
             while coming or self.due or self.running or self.waiting:
-                now = time.monotonic() - self.seen.began
-                while coming and self.seconds_of(coming[0].at) <= now + 1:
+                real, now = time.monotonic() - self.seen.began, self.now()
+                while coming and self.seconds_of(coming[0].at) <= now + self.most:
                     heapq.heappush(self.due, (coming[0].at, next(self.turn), coming, 0))
                     coming = next(whistles, None)
-                while self.due and self.seconds_of(self.due[0][0]) <= now:
+                while self.due and (late := now - self.seconds_of(self.due[0][0])) >= 0:
                     _, _, acts, n = heapq.heappop(self.due)
                     self.waiting += 1
-                    self.pool.submit(self.perform, acts, n)
-                if now - shown > 0.5:
-                    shown = now
+                    self.pool.submit(self.perform, acts, n, real - late / self.speed)
+                if real - shown > 0.5:
+                    shown = real
                     self.say(self)
-                first = self.seconds_of(self.due[0][0]) if self.due else now + 0.5
-                self.lock.wait(min(max(first - now, 0.001), 0.5))
+                first = (self.seconds_of(self.due[0][0]) - now) / self.speed if self.due else 0.5
+                self.lock.wait(min(max(first, 0.001), 0.5))
         self.say(self)
 
-    def perform(self, acts: list[Act], n: int) -> None:
+    def perform(self, acts: list[Act], n: int, due: float) -> None:
         """Ask for one order, write down what came of it, and line the whistle's next one up."""
         with self.lock:
             self.waiting, self.running = self.waiting - 1, self.running + 1
         act, goes_on = acts[n], False
         try:
-            goes_on = self.ask(act)
+            goes_on = self.ask(act, due)
         except Exception as error:
             self.seen.refused.append(f"{act.step} {act.whistle}: {type(error).__name__} {error}")
         finally:
@@ -282,7 +314,7 @@ class Playing:
                     heapq.heappush(self.due, (acts[n + 1].at, next(self.turn), acts, n + 1))
                 self.lock.notify()
 
-    def ask(self, act: Act) -> bool:
+    def ask(self, act: Act, due: float) -> bool:
         """Ask for one order; says whether the whistle goes on."""
         who, began = self.on.who(act.login), self.seen.began
         if not who.token:
@@ -300,7 +332,7 @@ class Playing:
         key = act.whistle if act.step == "blow" else act.order.get("act", "")
         hour = (act.at - self.day.midnight).total_seconds() / 3600
         with self.lock:
-            self.seen.done.append(Done(act.step, key, hour, self.seconds_of(act.at), clicked, answered))
+            self.seen.done.append(Done(act.step, key, hour, due, clicked, answered))
             if act.step != "look":
                 self.books.note(act, act.login.rpartition(".")[2][:6], answer)
         return True
@@ -308,9 +340,14 @@ class Playing:
     def drain(self) -> None:
         """Wait until every acknowledged order was seen on a stream with all that follows of it, and heard by all."""
         began = time.monotonic()
-        while time.monotonic() - began < DRAINS and (self.untold() or any(self.depths().values())):
+        while time.monotonic() - began < DRAINS and (self.untold() or self.is_busy()):
             time.sleep(1)
         self.seen.drained = time.monotonic() - began
+
+    def is_busy(self) -> bool:
+        """Say whether anything is on its way: in a queue, or rung by a limit and told a moment ago."""
+        silent = time.monotonic() - self.seen.began - self.seen.heard
+        return silent < SILENCE or any(self.depths().values())
 
     def depths(self, parked: bool = False) -> dict[str, int]:
         """Give how many messages are in each queue; what is parked, is asked for apart."""

@@ -18,6 +18,7 @@ from deploy.city.day import HABITS, PEOPLE_OF, REAL_A_DAY, SNAP_SHARE, WEEKDAYS,
 from deploy.city.play import FOLLOW, Done, Playing, Sample
 from services.roster.store.districts import district_names
 
+REAL_A_SECOND = REAL_A_DAY / 86_400
 LAG_GOAL = 2.0  # seconds that a click may take to another screen
 WINDOW = 30.0  # real seconds of which the sustained rate is the mean
 STEPS = {
@@ -163,6 +164,16 @@ class Told:
         """Give the orders in a second at which all processors would be busy with the platform and its simulator."""
         return 1000 * (psutil.cpu_count() or 1) / (sum(self.spent.values()) or 1)
 
+    @property
+    def mean_speed(self) -> float:
+        first, last = self.day.hours
+        return (last - first) * 3600 / max(self.seen.played, 1)
+
+    @property
+    def arrivals(self) -> float:
+        """Give the whistles that came in a real second, on average."""
+        return self.whistles / max(self.seen.played, 1)
+
     def sum_of(self, of: str, name: str) -> int:
         return sum(each.get(name, 0) for each in self.counted[of].values())
 
@@ -287,10 +298,12 @@ def scaled(told: Told) -> str:
             "the real ones nearly six in ten are questions; here each is a matter that goes the whole way.",
         ),
         (
-            f"<b>钟</b>:快 <b>{told.speed:g} 倍</b>,演了 {told.seen.played / 60:.1f} 分钟。量乘以钟,平台每真实秒"
-            f"所受的来件是真实平均(0.68 件/秒)的 <b>{day.scale * told.speed * day.of_city:.1f} 倍</b>。",
-            f"Clock: {told.speed:g} times faster. Share times speed: in each real second the platform takes "
-            f"{day.scale * told.speed * day.of_city:.1f} times Beijing's real mean of 0.68/s.",
+            f"<b>钟</b>:快 <b>{told.speed:g} 倍</b>,平台忙不过来时自己放慢(实际平均 {told.mean_speed:.0f} 倍),"
+            f"演了 {told.seen.played / 60:.1f} 分钟。平台每真实秒收到 {told.arrivals:.1f} 件哨,"
+            f"是北京真实平均(0.68 件)的 <b>{told.arrivals / REAL_A_SECOND:.1f} 倍</b>。",
+            f"Clock: {told.speed:g} times faster, slower by itself while the platform has too much to do (on average "
+            f"{told.mean_speed:.0f}). {told.arrivals:.1f} whistles come in a real second, "
+            f"{told.arrivals / REAL_A_SECOND:.1f} times Beijing's real mean of 0.68.",
         ),
         (
             f"<b>人</b>:{opened['streets']} 个街道乡镇各取一个社区设站{without},每站一位书记、一位居民,每街一位协调员"
@@ -360,8 +373,10 @@ def rates(told: Told) -> str:
         f"95% {ms(quantile(behind, 0.95))} ms,最晚 {quantile(behind, 1):.1f} 秒。"
         f"{english('How late the simulator itself was is counted apart.')}"
     )
-    rows = [(clock(hour), rate) for hour, rate in told.rates]
-    return figure("办理量", "Orders in a real second", chart, note, table(("时刻 at", "操作/秒 orders/s"), rows))
+    speeds = [each.speed for each in told.samples[1:]]
+    rows = [(clock(hour), rate, speed) for (hour, rate), speed in zip(told.rates, speeds, strict=False)]
+    head = ("时刻 at", "操作/秒 orders/s", "钟 ×clock")
+    return figure("办理量", "Orders in a real second", chart, note, table(head, rows))
 
 
 def clock(hour: float) -> str:

@@ -152,6 +152,7 @@ def main() -> None:
         books = json.load(file)
     found: dict[str, dict] = {}
     counted: dict[str, dict] = {}
+    # By district, for streets of two districts may have one name.
     numbers: dict[str, list[str]] = defaultdict(list)
     kept: dict[str, Counter] = defaultdict(Counter)
     wrong: list[str] = []
@@ -162,7 +163,7 @@ def main() -> None:
                 wrong.append(f"{whistle['id']}: a page repeats what another page has")
             found[whistle["id"]] = shown(whistle, district)
             if whistle["number"]:
-                numbers[whistle["number"].partition("〕")[0]].append(whistle["number"])
+                numbers[f"{district} {whistle['number'].partition('〕')[0]}"].append(whistle["number"])
             else:
                 wrong.append(f"{whistle['id']}: has no number")
             for department, clock, late in limits(whistle):

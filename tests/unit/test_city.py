@@ -159,6 +159,7 @@ def played(day: Day, refuses: str = "") -> tuple[Playing, list]:
     playing = Playing(None, on, day, 1e9, lambda playing: None)
     with ThreadPoolExecutor(4) as playing.pool:
         playing.follow(day.whistles())
+    playing.seen.samples.append(Sample(0, 0, {}, {}, {}, 0, 0, playing.speed, 0, 0))
     return playing, asked
 
 
@@ -179,6 +180,33 @@ def kept_at_half_past_nine(whistles: list[list[Act]]) -> dict:
     for case in written_down["whistles"].values():
         case["hour"] = 9
     return written_down
+
+
+class Clock:
+    """The platform's clock as the operator is told it."""
+
+    def __init__(self, day: Day):
+        self.now, self.speeds = day.midnight + timedelta(hours=12), []
+
+    def ask(self, method: str, path: str, order: dict) -> dict:
+        self.speeds.append(order["speed"])
+        return {"now": self.now.isoformat()}
+
+
+def test_the_clock_waits_for_the_city_where_orders_or_messages_pile_up_and_hurries_again_when_they_are_gone():
+    day = a_day()
+    clock = Clock(day)
+    playing = Playing(None, SimpleNamespace(who=lambda login: clock), day, 160, lambda playing: None)
+    playing.run_at(160)
+    for waiting, queued in ((100, 0), (0, 900), (20, 300), (0, 0), (0, 0), (0, 0), (0, 0)):
+        playing.waiting = waiting
+        playing.seen.samples = [Sample(0, 0, {"whistle.facts": queued}, {}, {}, 0, 0, playing.speed, 0, 0)]
+        playing.steer()
+    assert clock.speeds == [160, 80, 40, 60, 90, 135, 160]
+    clock.now = day.ends
+    playing.run_at(160)
+    playing.steer()
+    assert clock.speeds[-1] == 1 and playing.speed == 1
 
 
 def test_an_order_that_is_refused_ends_its_whistle_and_is_written_down():
@@ -259,7 +287,7 @@ def a_told() -> Told:
     """A day that was played without a fault, in memory."""
     day = a_day(scale=0.004, hours=(8, 12))
     whistles = drawn(day)
-    books, seen = kept(whistles), Seen(speed=100)
+    books, seen = kept(whistles), Seen()
     for act in sorted((act for acts in whistles for act in acts), key=lambda act: act.at):
         hour = (act.at - day.midnight).total_seconds() / 3600
         at, key = (hour - 8) * 36, act.whistle if act.step == "blow" else act.order.get("act", "")
@@ -268,7 +296,9 @@ def a_told() -> Told:
             seen.came[key] = at + 0.05
     seen.facts.update(copy.deepcopy(books.facts))
     seen.samples = [
-        Sample(n * 10.0, 8 + n, {"whistle.facts": n}, {"whistle": 50.0}, {"whistle": n * 2.0}, 80.0, 9.0, 0, 9 * n)
+        Sample(
+            n * 10.0, 8 + n, {"whistle.facts": n}, {"whistle": 50.0}, {"whistle": n * 2.0}, 80.0, 9.0, 100.0, 0, 9 * n
+        )
         for n in range(5)
     ]
     seen.played, written_down = 144.0, books.written()
