@@ -86,8 +86,10 @@ def may(permission: str) -> bool:
 
 def somebody() -> Signed | None:
     """Give who is signed in, or nobody: for pages that are open to everybody."""
-    with suppress(Unauthenticated, Unavailable):
-        return signed()
+    if not g.get("is_nobody"):
+        with suppress(Unauthenticated, Unavailable):
+            return signed()
+        g.is_nobody = True
     return None
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from flask import Flask, Response, current_app, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.asking import READING, is_page, note_refusal, somebody
+from gateway.asking import READING, is_page, note_refusal
 from shared import running
 from shared.errors import KINDS, Forbidden, Refusal, Unauthenticated
 
@@ -107,13 +107,13 @@ def page(status: int, title: str, detail: str, headers: dict | None = None) -> R
     from gateway.pages import door, language
 
     tongue = language.tongue()
-    g.signed = g.get("signed") or (somebody() if status != 401 and is_page() else None)
+    g.is_nobody = g.get("is_nobody") or status == 401
     if status == 401:
         next = request.full_path.rstrip("?") if request.method in READING else "/home"
         answer = current_app.make_response(door.door(status=401, next=next))
     else:
         trace = running.trace_id(g.get("trace", "")) if status >= 500 else None
-        said = {"title": say(title, tongue), "detail": say(detail, tongue), "trace": trace, "me": g.signed}
+        said = {"title": say(title, tongue), "detail": say(detail, tongue), "trace": trace}
         answer = current_app.make_response((render_template("pages/problem.html", **said), status))
     answer.headers.update({name: value for name, value in (headers or {}).items() if name != "WWW-Authenticate"})
     answer.headers["Cache-Control"] = "no-store"

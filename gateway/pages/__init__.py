@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 
 from gateway import cookies
 from gateway.asking import is_page, may
-from gateway.pages import acts, design, door, homes, language, live, looks, resident, saying, whistle
+from gateway.pages import design, door, homes, language, live, looks, resident, saying, whistle
 from gateway.pages.forms import Told
 from gateway.pages.names import Names
 
@@ -26,7 +26,7 @@ def open_for_people(app: Flask) -> None:
     """Put the pages in: their language, their looks, their words, and what every answer to a browser has."""
     language.speak(app)
     app.extensions["huying.names"] = Names()
-    for module in (door, looks, homes, resident, whistle, acts, live, design):
+    for module in (door, looks, homes, resident, whistle, live, design):
         app.register_blueprint(module.bp)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(saying.FILTERS)

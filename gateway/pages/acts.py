@@ -4,22 +4,19 @@ The table offers; the service judges. Whoever finds a form that is not theirs is
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, g, request
+from flask import g, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException, NotFound
 
-from gateway.asking import ask, declare, may, signed
+from gateway.asking import may, signed
 from gateway.pages import forms, names, saying
-from gateway.pages.forms import Told, fresh, go, typed
+from gateway.pages.forms import typed
 from gateway.pages.language import N_
 from shared.contract import Call
 from shared.contracts import evaluation, whistle
-from shared.errors import Refusal
 
-bp = Blueprint("acts", __name__)
 HOME = names.HOME
 OPEN = ("called", "signed", "contacted", "reported", "handling")
 OUTCOME_LINES = 3
@@ -49,6 +46,7 @@ class Act:
     fields: tuple[Field, ...] = ()
     tone: str = ""
     warns: str = ""
+    also: dict = field(default_factory=dict)  # what goes without asking
 
     @property
     def is_one_tap(self) -> bool:
@@ -242,6 +240,7 @@ ACTS = (
         lambda r, w: may_settle(r, w) and w["stage"] == "answered",
         (Field("reason", "choice", N_("原因（须有法定理由）"), saying.UNSOLVED, must=True), NOTE),
         tone="rust", warns=N_("这一件将以“未解决”结束，反映人会看到原因。"),
+        also={"result": "unsolved"},
     ),
     Act(
         "escalations", whistle.escalate, N_("请上一级协调"), N_("已提级"),
@@ -267,32 +266,32 @@ def offered(one: dict) -> list[Act]:
     return [act for act in ACTS if act.offered(reader, one)]
 
 
-def choices_of(field: Field, one: dict) -> dict[str, str]:
+def choices_of(asked: Field, one: dict) -> dict[str, str]:
     """Give what a question may be answered with."""
-    if callable(field.choices):
-        return field.choices(one)
-    return {code: _(text) for code, text in dict(field.choices).items()}
+    if callable(asked.choices):
+        return asked.choices(one)
+    return {code: _(text) for code, text in dict(asked.choices).items()}
 
 
-def read(field: Field) -> Iterator[tuple[str, Any]]:
+def read(asked: Field) -> Iterator[tuple[str, Any]]:
     """Read the answer to one question, as the order has it; what was left open is left out."""
-    name = field.name
-    if field.kind == "photos":
+    name = asked.name
+    if asked.kind == "photos":
         yield name, g.kept  # read before all else, so that they are kept whatever else is refused
-    elif field.kind == "place":
+    elif asked.kind == "place":
         yield name, forms.place()
-    elif field.kind == "departments":
+    elif asked.kind == "departments":
         yield name, in_turn(request.form.getlist(name), typed("lead"))
-    elif field.kind == "outcomes":
+    elif asked.kind == "outcomes":
         yield name, list(outcomes())
-    elif field.kind == "indicators":
+    elif asked.kind == "indicators":
         given = {each: typed(f"indicators.{each}") for each in saying.INDICATORS}
         yield name, {each: int(value) if value in "12345" and value else 0 for each, value in given.items()}
-    elif field.kind == "moment":
+    elif asked.kind == "moment":
         yield name, forms.when(name)
     elif typed(name) in ("true", "false"):
         yield name, typed(name) == "true"
-    elif typed(name) or field.must:
+    elif typed(name) or asked.must:
         yield name, typed(name)
 
 
@@ -314,45 +313,3 @@ def number(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
-
-
-@bp.post("/whistles/<id>/<noun>")
-def do(id: str, noun: str):
-    """Do one thing to a whistle, and show the whistle again: with what was done, or with the form as it was typed."""
-    from gateway.pages.whistle import shown
-
-    if noun not in BY_NOUN:
-        raise NotFound()
-    act = BY_NOUN[noun]
-    forms.allow_photos()
-    try:
-        if any(field.kind == "photos" for field in act.fields):
-            forms.kept_photos()
-        order = {"id": id, "act": typed("act") or fresh()}
-        order |= {name: value for field in act.fields for name, value in read(field)}
-        if noun == "settlements-unsolved":
-            order["result"] = "unsolved"
-        if noun == "withdrawals" and not order["note"]:
-            order["note"] = ""
-        ask(act.call, order)
-    except (Refusal, HTTPException) as error:
-        told = Told.of(error)
-        if told.status in (401, 404):
-            raise
-        return shown(id, told, noun), told.status
-    return go(f"/whistles/{id}?done={noun}")
-
-
-@bp.post("/whistles/<id>/joinings")
-def join(id: str):
-    """Join what somebody else has reported already, in place of a twin."""
-    try:
-        ask(whistle.join, {"id": id, "act": typed("act") or fresh(), "photos": request.form.getlist("kept")[:9]})
-    except Refusal as refusal:
-        if refusal.status != 409:
-            raise
-    return go(f"/whistles/{id}?done=joinings")
-
-
-declare(do, needs="person.self", page=True)
-declare(join, needs=whistle.join.needs, page=True)

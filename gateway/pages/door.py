@@ -71,7 +71,9 @@ def second_door():
     except REFUSED as error:
         told = Told.of(error)
         return door(told, told.status, safe_path(typed("next")))
-    answer = go(journey["url"])
+    # Not a redirect: browsers hold the policy of a form, which is to stay here, against where its answer leads, too.
+    name = current_app.config.get("SECOND_DOOR") or _("继续登录")
+    answer = current_app.make_response(render_template("pages/go_on.html", url=journey["url"], second_door=name))
     cookies.lasting(answer, STATE, journey["state"], JOURNEY, path="/sign-in")
     return answer
 

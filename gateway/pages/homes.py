@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, render_template, request
 
-from gateway.asking import ask, declare, may, signed
+from gateway.asking import ask, declare, is_page, may, signed, somebody
 from gateway.pages import names, saying
 from gateway.pages.acts import HOME
 from gateway.pages.forms import fresh, go
@@ -111,4 +111,4 @@ declare(people_here, needs="station.read", page=True)
 @bp.app_context_processor
 def who_looks() -> dict:
     """Give every page who looks at it, or nobody."""
-    return {"me": g.get("signed"), "may": may}
+    return {"me": somebody() if is_page() else g.get("signed"), "may": may}

@@ -11,7 +11,7 @@ from flask import current_app
 
 from gateway.asking import ask, caller, may
 from shared.contracts import roster
-from shared.errors import NotFound, Refusal
+from shared.errors import Forbidden, NotFound
 
 REMEMBERED = 60.0
 MOST = 4_000
@@ -104,7 +104,7 @@ def station(community: str) -> dict:
     def one() -> dict:
         try:
             return ask(roster.station, {"community": community})
-        except Refusal:
+        except (NotFound, Forbidden):
             return {"community": community, "name": unit(community)["name"], "street": "", "head": None, "lines": []}
 
     return remembered("station", community, one)

@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.asking import ask, declare, signed
 from gateway.pages import forms, names, saying
+from gateway.pages.acts import in_turn
 from gateway.pages.forms import Told, fresh, go, typed
 from shared.contracts import suggestions, whistle
 from shared.errors import Invalid, NotFound, Refusal
@@ -109,8 +110,6 @@ def order() -> dict:
         "place": forms.place(), "photos": g.kept, "confidential": typed("confidential") == "true",
     }  # fmt: skip
     if not is_resident():
-        from gateway.pages.acts import in_turn
-
         made["departments"] = in_turn(request.form.getlist("departments"), typed("lead"))
     return made
 

@@ -4,14 +4,15 @@ from datetime import datetime
 
 from flask import Blueprint, g, render_template, request
 from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException, NotFound
 
 from gateway import photos
 from gateway.asking import ask, declare, may, signed
-from gateway.pages import acts, names, saying
+from gateway.pages import acts, forms, names, saying
 from gateway.pages.acts import HOME, Reader
-from gateway.pages.forms import Told, fresh
+from gateway.pages.forms import Told, fresh, go, typed
 from shared.contracts import whistle
-from shared.errors import Refusal
+from shared.errors import Conflict, Refusal
 
 bp = Blueprint("whistle", __name__)
 # What a person need not read of what the platform does by itself.
@@ -176,12 +177,45 @@ def sheet(id: str):
     return shown(id, sheet="pages/whistle_sheet.html")
 
 
+@bp.post("/whistles/<id>/<noun>")
+def do(id: str, noun: str):
+    """Do one thing to a whistle, and show the whistle again: with what was done, or with the form as it was typed."""
+    if noun not in acts.BY_NOUN:
+        raise NotFound()
+    act = acts.BY_NOUN[noun]
+    forms.allow_photos()
+    try:
+        if any(field.kind == "photos" for field in act.fields):
+            forms.kept_photos()
+        order = {"id": id, "act": typed("act") or fresh()}
+        order |= {name: value for field in act.fields for name, value in acts.read(field)}
+        ask(act.call, order | act.also)
+    except (Refusal, HTTPException) as error:
+        told = Told.of(error)
+        if told.status in (401, 404):
+            raise
+        return shown(id, told, noun), told.status
+    return go(f"/whistles/{id}?done={noun}")
+
+
+@bp.post("/whistles/<id>/joinings")
+def join(id: str):
+    """Join what somebody else has reported already, in place of a twin."""
+    try:
+        ask(whistle.join, {"id": id, "act": typed("act") or fresh(), "photos": request.form.getlist("kept")[:9]})
+    except Conflict:
+        whistle_of(id)  # whoever has reported it already is led to it; to anybody else it is not there
+    return go(f"/whistles/{id}?done=joinings")
+
+
 @bp.get("/photos/<digest>")
 def photo(digest: str):
     """Show a photo to whom the whistle service lets see it."""
     return photos.show(digest)
 
 
+declare(do, needs="person.self", page=True)
+declare(join, needs=whistle.join.needs, page=True)
 declare(page, needs="person.self", page=True)
 declare(sheet, needs="person.self", page=True)
 declare(photo, needs=whistle.photo.needs, page=True)

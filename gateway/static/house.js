@@ -68,6 +68,8 @@ open();
 // News: the page hears that something has moved and asks for itself again; what somebody types in stays as it is.
 const busy = (region) => region.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")
   || [...region.querySelectorAll("textarea, input[type=text]")].some((each) => each.value !== each.defaultValue)
+  || [...region.querySelectorAll("input[type=radio], input[type=checkbox]")].some((each) => each.checked !== each.defaultChecked)
+  || [...region.querySelectorAll("input[type=file]")].some((each) => each.files.length)
   || region.querySelector("details.act[open]:not([data-open])");
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (!busy(event.detail.target)) return;

@@ -19,7 +19,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "i
 DESK = {"viewport": {"width": 1440, "height": 900}}
 AT_BUILDING_3 = {"longitude": 116.3441, "latitude": 39.9312}
 FIRST = {"110102": "110102009041", "110107": "110107001012"}
-SHOTS = HOME / "screenshots"
+SHOTS = Path(__file__).parents[2] / "var" / "screenshots" / "tests"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,8 @@ def town() -> Iterator[str]:
     from deploy.local import Platform
     from deploy.settings import free_port
 
-    home = HOME / "town"
+    # Beside the home of the other tests, which they clear when they begin.
+    home = HOME.with_name(f"{HOME.name}-town")
     Platform(home).down()
     shutil.rmtree(home, ignore_errors=True)
     platform = Platform(home, port=free_port(), mode="test", environ={"RATE_LIMITS": "off"})

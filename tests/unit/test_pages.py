@@ -4,11 +4,14 @@ import io
 import re
 import time
 import uuid
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 
 from gateway import cookies
+from gateway.pages import saying
+from gateway.pages.acts import ACTS
 from gateway.pages.forms import safe_path
 from shared.contracts.permissions import ROLES
 from shared.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
@@ -41,29 +44,42 @@ def a_summons(department="community", stage="called", **changes) -> dict:
     return usual | changes
 
 
-@pytest.fixture
-def bus():
-    made = FakeBus()
-    made.answers |= {
-        "roster.departments": {"items": [{"code": "chengguan", "name": "城管执法", "kind": "department"}]},
-        "roster.categories": {"items": [
-            {"code": "0102", "name": "暴露垃圾", "major": "市容环境", "retired": False},
-        ], "next": None},
-        "roster.unit": lambda order, caller: {"code": order["code"], "name": "万明园社区", "level": "community"},
-        "roster.units": {"items": [], "next": None},
-        "roster.settings": {"items": []},
-        "roster.station": {"community": COMMUNITY, "name": "万明园", "street": "展览路", "head": None, "lines": []},
-        "whistle.own_listing": {"items": [], "next": None},
-        "whistle.inbox": {"items": [], "next": None},
-        "whistle.suggest": {"items": []},
-        "whistle.trace": {"id": "", "version": 1, "whole": True, "broken": None, "steps": []},
-    }  # fmt: skip
-    return made
+USUAL = {
+    "roster.departments": {"items": [{"code": "chengguan", "name": "城管执法", "kind": "department"}]},
+    "roster.categories": {"items": [
+        {"code": "0102", "name": "暴露垃圾", "major": "市容环境", "retired": False},
+    ], "next": None},
+    "roster.unit": lambda order, caller: {"code": order["code"], "name": "万明园社区", "level": "community"},
+    "roster.units": {"items": [], "next": None},
+    "roster.settings": {"items": []},
+    "roster.station": {"community": COMMUNITY, "name": "万明园", "street": "展览路", "head": None, "lines": []},
+    "whistle.own_listing": {"items": [], "next": None},
+    "whistle.inbox": {"items": [], "next": None},
+    "whistle.suggest": {"items": []},
+    "whistle.trace": {"id": "", "version": 1, "whole": True, "broken": None, "steps": []},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """Give one gateway for all: what it prints when it is made takes most of a second."""
+    bus = FakeBus()
+    return a_gateway(bus, BLOBS=f"file:{tmp_path_factory.mktemp('photos')}"), bus
 
 
 @pytest.fixture
-def app(bus, tmp_path):
-    return a_gateway(bus, BLOBS=f"file:{tmp_path}")
+def bus(gateway):
+    app, bus = gateway
+    bus.answers, bus.asked = dict(USUAL), []
+    parts = app.extensions["huying"]
+    for known in (app.extensions["huying.names"].known, parts.cookies.renewed, parts.sessions.revoked):
+        known.clear()
+    return bus
+
+
+@pytest.fixture
+def app(gateway, bus):
+    return gateway[0]
 
 
 def browser(app, *roles, renewal: str = "", **claims):
@@ -420,3 +436,143 @@ def test_a_station_hears_of_everything_in_its_district(app, bus):
     bus.on_fact(told)
     assert told["subject"] in next(lines).decode()
     stream.close()
+
+
+# -- oneself, and the second door -------------------------------------------------------------------------------------
+
+MYSELF = {
+    "unit": COMMUNITY,
+    "login": "xc-res",
+    "name": "孙秀英",
+    "roles": ["resident"],
+    "department": "",
+    "phone": None,
+}
+
+
+@pytest.fixture
+def oneself(app, bus):
+    bus.answers |= {
+        "identity.me": MYSELF | {"has_totp": False, "department": "", "phone": None},
+        "identity.sessions": {"items": []},
+    }
+    return browser(app)
+
+
+def test_a_new_password_has_to_be_typed_twice_alike(oneself, bus):
+    data = {"old": "huying-demo", "new": "nine-letters", "again": "nine-lettres"}
+    answer = oneself.post("/me/password", data=data, headers=HERE)
+    assert answer.status_code == 422 and "两次输入的新密码不一样" in answer.text
+    assert "identity.change_password" not in [name for name, _, _ in bus.asked] and "nine-letters" not in answer.text
+
+
+def test_a_wrong_old_password_is_said_at_the_form_and_signs_nobody_out(oneself, bus):
+    bus.answers["identity.change_password"] = Unauthenticated("原密码不对 / The old password is wrong")
+    data = {"old": "x", "new": "nine-letters", "again": "nine-letters"}
+    answer = oneself.post("/me/password", data=data, headers=HERE)
+    assert answer.status_code == 422 and "原密码不对" in answer.text and not answer.headers.getlist("Set-Cookie")
+
+
+def test_a_changed_password_gives_this_browser_its_new_session(oneself, bus):
+    bus.answers["identity.change_password"] = {
+        "token": a_token(("resident",)),
+        "renewal": RENEWAL + "3",
+        "expires": 900,
+    }
+    data = {"old": "x", "new": "nine-letters", "again": "nine-letters"}
+    answer = oneself.post("/me/password", data=data, headers=HERE)
+    assert answer.status_code == 303 and RENEWAL + "3" in " ".join(answer.headers.getlist("Set-Cookie"))
+
+
+def test_the_key_of_a_second_factor_is_shown_once_and_confirmed_by_its_first_code(oneself, bus):
+    bus.answers["identity.begin_totp"] = {
+        "key": "JBSWY3DPEHPK3PXP",
+        "uri": "otpauth://totp/huying?secret=JBSWY3DPEHPK3PXP",
+    }
+    page = oneself.post("/me/totp", headers=HERE).text
+    assert "JBSWY3DPEHPK3PXP" in page and "JBSWY3DPEHPK3PXP" not in oneself.get("/me").text
+    bus.answers["identity.confirm_totp"] = {"codes": ["aaaa-bbbb", "cccc-dddd"]}
+    assert "aaaa-bbbb" in oneself.post("/me/totp/confirmations", data={"code": "123456"}, headers=HERE).text
+
+
+def test_whoever_goes_through_the_second_door_comes_back_by_the_browser_that_went(app, bus):
+    bus.answers["identity.begin_oidc"] = {"url": "https://provider.example/authorize?x", "state": "s" * 24}
+    went = app.test_client()
+    answer = went.post("/sign-in/other", headers=HERE)
+    assert answer.status_code == 200 and 'content="0; url=https://provider.example/authorize?x"' in answer.text
+    bus.answers["identity.finish_oidc"] = {"token": a_token(), "renewal": RENEWAL, "expires": 900, "first": []}
+    back = f"/sign-in/return?state={'s' * 24}&code=what-it-gave"
+    assert app.test_client().get(back).status_code == 401, "another browser than the one that went"
+    answer = went.get(back)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/home")
+
+
+def test_the_second_door_asks_for_a_second_factor_where_there_is_one(app, bus):
+    bus.answers["identity.begin_oidc"] = {"url": "https://provider.example/authorize?x", "state": "s" * 24}
+    went = app.test_client()
+    went.post("/sign-in/other", headers=HERE)
+    bus.answers["identity.finish_oidc"] = Unauthenticated(
+        "请输入动态口令 / code", {"totp": ["不对或未填 / wrong or missing"]}
+    )
+    page = went.get(f"/sign-in/return?state={'s' * 24}&code=what-it-gave").text
+    assert 'name="totp"' in page and 'value="what-it-gave"' in page
+    bus.answers["identity.finish_oidc"] = {"token": a_token(), "renewal": RENEWAL, "expires": 900, "first": []}
+    data = {"state": "s" * 24, "code": "what-it-gave", "totp": "123456"}
+    assert went.post("/sign-in/return", data=data, headers=HERE).headers["Location"] == "/home"
+    assert bus.order_for("identity.finish_oidc")["totp"] == "123456"
+
+
+# -- the station and the specialist -----------------------------------------------------------------------------------
+
+
+def test_a_station_blows_to_whom_it_chose_who_leads_first(app, bus):
+    bus.answers["whistle.blow"] = lambda order, caller: one(id=order["id"])
+    data = {
+        "step": "blow", "id": str(uuid.uuid4()), "title": "违建", "text": "违建", "category": "0102",
+        "kind": "综合执法",
+        "departments": ["zhujian", "chengguan"], "lead": "chengguan",
+    }  # fmt: skip
+    assert browser(app, "secretary").post("/blow", data=data, headers=HERE).status_code == 303
+    order = bus.order_for("whistle.blow")
+    assert (order["kind"], order["departments"]) == ("综合执法", ["chengguan", "zhujian"])
+
+
+def test_a_result_is_given_back_with_what_was_counted(app, bus):
+    whistle = one(summonses=[a_summons("chengguan", "handling")])
+    bus.answers |= {"whistle.feed_back": whistle, "whistle.get": whistle}
+    data = {
+        "result": "solved", "text": "拆了", "measure.0": "illegal_structure", "count.0": "1", "amount.0": "12.5",
+        "measure.1": "", "count.1": "7", "measure.2": "problem", "count.2": "",
+    }  # fmt: skip
+    client = browser(app, "specialist", unit="110102", department="chengguan")
+    answer = client.post(f"/whistles/{whistle['id']}/answers", data=data, headers=HERE)
+    assert answer.status_code == 303, answer.text
+    assert bus.order_for("whistle.feed_back")["outcomes"] == [
+        {"measure": "illegal_structure", "count": 1, "amount": 12.5}, {"measure": "problem", "count": 1},
+    ]  # fmt: skip
+
+
+def test_every_act_of_the_table_builds_an_order_that_its_contract_takes(app, bus):
+    typed = {
+        "approved": "true", "solved": "true", "note": "说明", "way": "phone", "result": "solved", "text": "办了",
+        "department": "chengguan", "departments": "chengguan", "upheld": "false", "granted": "true",
+        "until": "2026-12-01T10:00", "reason": "not_our_duty",
+    }  # fmt: skip
+    typed |= {f"indicators.{each}": "4" for each in saying.INDICATORS}
+    whistle = one()
+    for act in ACTS:
+        bus.answers[f"{act.call.service}.{act.call.name}"] = whistle
+        bus.answers["whistle.get"] = whistle
+        data = typed | ({"reason": "objective_obstacle"} if act.noun == "settlements-unsolved" else {})
+        answer = browser(app, "secretary").post(f"/whistles/{whistle['id']}/{act.noun}", data=data, headers=HERE)
+        assert answer.status_code == 303, (act.noun, text_of(answer.text))
+
+
+def test_a_limit_is_said_as_people_say_it_with_the_exact_time_behind_it(app):
+    with app.test_request_context("/"):
+        now = saying.now()
+        assert "还剩 3 小时" in saying.left(now + timedelta(hours=3, minutes=5))
+        assert "已超时 2 天" in saying.left(now - timedelta(days=2, hours=1)) and "late" in saying.left(
+            now - timedelta(days=2)
+        )
+        assert f'title="{saying.exact(now)}"' in saying.ago(now)
