@@ -7,7 +7,7 @@ T ?= tests
 WORKERS ?= 2
 AT_ONCE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs restart reset demo story year city verify proof parked replay drop district import clock operator test test-all bench bench-compare profile chaos bare lint format lock venv venv-test
+.PHONY: help up down status logs restart reset demo story year city verify proof parked replay drop district import clock operator screenshots test test-all bench bench-compare profile chaos bare lint format lock venv venv-test
 
 help: ## 列出命令 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ clock: venv ## 演示时钟 / read or move the demo clock (forward=86400 speed=6
 
 operator: venv ## 设立第一位管理员 / make the first operator (login= name=)
 	@$(LOCAL) tool deploy.operator $(login) $(name)
+
+screenshots: venv-test ## 每一页的截图 / every page as a picture, of what `make up` runs (in var/screenshots)
+	@$(LOCAL) tool tests.browser.screenshots
 
 test: venv-test ## 测试，十分钟内 / lint and tests, under ten minutes (T=tests/unit)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

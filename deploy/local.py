@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from deploy import broker, database, ours
+from deploy import broker, browser, database, front, ours
 from deploy.settings import ROOT, SERVICES, Settings, default_home, is_taken
 
 VENV = ROOT / ".venv"
@@ -32,6 +32,14 @@ LONGEST_SOCKET = 95
 
 
 def prepare(test: bool = False) -> None:
+    """Make .venv from the locked requirements, and bring what pages and their tests need; what is there is left."""
+    packages(test)
+    front.install(VENV, say)
+    if test:
+        browser.see_to(say)
+
+
+def packages(test: bool = False) -> None:
     """Make .venv from the locked requirements; when nothing changed since, do nothing."""
     if sys.version_info < OLDEST:
         raise SystemExit(

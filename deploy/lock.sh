@@ -6,7 +6,7 @@ tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 python3 -m venv "$tools/v"
 "$tools/v/bin/pip" install --quiet pip-tools
-for name in requirements requirements-embedded requirements-test; do
+for name in requirements requirements-embedded requirements-test requirements-front; do
     env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
         "$tools/v/bin/pip-compile" --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
         --no-emit-trusted-host --strip-extras --allow-unsafe "$@" \

@@ -19,7 +19,7 @@ BROKER_USERS = (*SERVICES, "gateway", "operator", "keeper")
 # What a person, or a test, may say about the gateway when starting the platform.
 PASSED_ON = (
     *("RATE_LIMITS", "PATIENCE", "STREAMS_EACH", "STREAMS_MOST", "TRUSTED_PROXIES"),
-    *("GATEWAY_WORKERS", "GATEWAY_WORKER_CLASS", "GATEWAY_THREADS", "DEMO_ACCOUNTS_FILE"),
+    *("GATEWAY_WORKERS", "GATEWAY_WORKER_CLASS", "GATEWAY_THREADS", "DEMO_ACCOUNTS_FILE", "SECOND_DOOR"),
 )
 VHOST = "huying"
 # What identity alone is told: its second door, and whether administrators need a second factor outside production.

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gateway import api, health, photos, proofs, tables
+from gateway import api, health, pages, photos, proofs, tables
 from gateway.asking import Parts, declare, guard_every_view
+from gateway.cookies import Cookies
 from gateway.limits import Limits
 from gateway.problems import handle_every_problem
 from gateway.sessions import Sessions
@@ -48,6 +49,7 @@ def read_environment() -> dict[str, Any]:
         "TRUSTED_PROXIES": int(os.environ.get("TRUSTED_PROXIES", "0")),
         "BLOBS": os.environ["BLOBS"],
         "MODE": os.environ.get("HUYING_MODE", "production"),
+        "SECOND_DOOR": os.environ.get("SECOND_DOOR", ""),
         "DEMO_ACCOUNTS": json.loads(Path(accounts).read_text()) if accounts else [],
     }
 
@@ -68,11 +70,13 @@ def create_app(config: dict[str, Any] | None = None, bus: Any = None) -> Flask:
         hops = config["TRUSTED_PROXIES"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
 
+    sessions = Sessions(config["TOKEN_PUBLIC_KEY"])
     parts = Parts(
         bus=bus or Bus(config["AMQP_URI"], config.get("PATIENCE", 5.0)),
-        sessions=Sessions(config["TOKEN_PUBLIC_KEY"]),
+        sessions=sessions,
         limits=Limits(config.get("RATE_LIMITS", "")),
         streams=Streams(config.get("STREAMS_EACH", 10), config.get("STREAMS_MOST", 5000)),
+        cookies=Cookies(sessions),
     )
     app.extensions["huying"] = parts
     time_every_request(app)
@@ -80,6 +84,7 @@ def create_app(config: dict[str, Any] | None = None, bus: Any = None) -> Flask:
     handle_every_problem(app)
     for blueprint in (*api.BLUEPRINTS, photos.bp, tables.rows, tables.bp, proofs.rows, proofs.bp, health.bp, docs.bp):
         app.register_blueprint(blueprint)
+    pages.open_for_people(app)
     docs.print_specifications(app)
     listen_to_the_bus(parts)
     return app

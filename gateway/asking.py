@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, request
 
+from gateway.cookies import Cookies, must_come_from_here
 from gateway.limits import Limits
 from gateway.sessions import Sessions, Signed
 from gateway.stream import Streams
@@ -14,7 +15,8 @@ from shared import running
 from shared.caller import GATEWAY, Caller
 from shared.contract import Call
 from shared.contracts import identity
-from shared.errors import Invalid, Unauthenticated
+from shared.contracts.permissions import may as carried
+from shared.errors import Invalid, Unauthenticated, Unavailable
 from shared.rules.codes import DISTRICT
 
 READING = ("GET", "HEAD")
@@ -31,6 +33,7 @@ class Parts:
     sessions: Sessions
     limits: Limits
     streams: Streams
+    cookies: Cookies
 
 
 def parts() -> Parts:
@@ -39,7 +42,12 @@ def parts() -> Parts:
 
 
 def signed() -> Signed:
-    """Give what the request's bearer token says; raises ``Unauthenticated`` without a good one."""
+    """Give what the request's bearer token says, or on a page its cookie; ``Unauthenticated`` without a good one.
+
+    The API takes no cookie: another site can make a browser send one, and cannot make it send a header.
+    """
+    if g.get("signed") is None and is_page():
+        g.signed = parts().cookies.read(renewed)
     if g.get("signed") is None:
         bearer = request.authorization
         if bearer is None or bearer.type != "bearer" or not bearer.token:
@@ -64,6 +72,27 @@ def caller() -> Caller:
     return replace(person, district=visited, unit=visited)
 
 
+def renewed(renewal: str) -> dict:
+    """Renew a session for its browser; raises ``Unauthenticated`` where it is over."""
+    parts().limits.spend("address", address())
+    return parts().bus.ask(identity.renew, {"renewal": renewal}, Caller(trace=g.trace, address=address()))
+
+
+def may(permission: str) -> bool:
+    """Say whether whoever is signed in may do something, so that a page shows no door that is closed."""
+    person = somebody()
+    return person is not None and carried(person.roles, permission, person.adjusted)
+
+
+def somebody() -> Signed | None:
+    """Give who is signed in, or nobody: for pages that are open to everybody."""
+    if not g.get("is_nobody"):
+        with suppress(Unauthenticated, Unavailable):
+            return signed()
+        g.is_nobody = True
+    return None
+
+
 def ask(call: Call, order: dict) -> Any:
     """Ask a service in the name of the request's caller; raises a ``Refusal`` or the bus's ``Fault``."""
     return parts().bus.ask(call, order, caller())
@@ -74,9 +103,12 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def declare(view, *, public: bool = False, needs: str | None = None, spec: dict | None = None):
-    """Write on a view that is not a row what a row would say: public or not, its permission, its OpenAPI fragments."""
-    view.public, view.needs, view.spec = public, needs, spec or {}
+def declare(view, *, public: bool = False, needs: str | None = None, spec: dict | None = None, page: bool = False):
+    """Write on a view that is not a row what a row would say: public or not, its permission, its OpenAPI fragments.
+
+    A ``page`` is for a browser: it knows its reader by a cookie, and is told in HTML what goes wrong.
+    """
+    view.public, view.needs, view.spec, view.page = public, needs, spec or {}, page
     return view
 
 
@@ -112,12 +144,19 @@ def is_public() -> bool:
     return bool(getattr(current_app.view_functions.get(request.endpoint), "public", False))
 
 
+def is_page() -> bool:
+    """Say whether the view of this request is a page for a browser."""
+    return bool(getattr(current_app.view_functions.get(request.endpoint), "page", False))
+
+
 def guard_every_view(app: Flask) -> None:
     """Put the guard before every view: signed in unless the view is public, permitted, within the rate limits."""
 
     @app.before_request
     def guard() -> None:
         g.trace = running.new_trace(request.headers.get("traceparent"))
+        if is_page() and request.method not in READING:
+            must_come_from_here()
         if request.endpoint is None or is_public():
             return
         person = caller()

@@ -3,11 +3,11 @@
 import json
 import time
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request
+from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
 from markupsafe import Markup, escape
 
 from gateway import spec
-from gateway.asking import declare, parts
+from gateway.asking import declare, parts, somebody
 from gateway.health import readiness
 from shared.contracts import CONTRACTS
 from shared.contracts.permissions import ROLES
@@ -75,7 +75,9 @@ def docs() -> Response:
 
 
 def landing() -> Response:
-    """Say what this is, how it is just now, and how to begin."""
+    """Say what this is, how it is just now, and how to begin; whoever is signed in is at home."""
+    if somebody():
+        return redirect("/home", 303)
     heard, now = parts().streams.last_heard, time.time()
     demo = current_app.config.get("DEMO_ACCOUNTS", []) if current_app.config.get("MODE") == "demo" else []
     page = render_template(
@@ -94,6 +96,7 @@ def landing() -> Response:
 
 for rule, view in (("/", landing), ("/docs", docs), ("/openapi.json", openapi), ("/asyncapi.json", asyncapi)):
     bp.add_url_rule(rule, view.__name__, declare(view, public=True))
+declare(landing, public=True, page=True)
 
 
 # -- from the documents to the page -----------------------------------------------------------------------------------

@@ -83,16 +83,23 @@ class Cleaned:
 @bp.post("/v1/photos")
 def keep():
     """Keep one photo: the caller gets its digest, by which a whistle, a report or a settlement may show it."""
+    caller().must(whistle.keep_photo.needs)
+    view = kept(body())
+    return view, 201, {"Location": url_for("photos.show", digest=view["digest"])}
+
+
+def kept(data: bytes) -> dict:
+    """Clean one photo and keep it, and give what is known of it; a page's form brings its photos here, too."""
     who = caller()
     who.must(whistle.keep_photo.needs)
-    photo = decode(clean, body())
+    photo = decode(clean, data)
     blobs, key = current_app.config["BLOBS"], f"{who.district}/{photo.digest}"
     order = {"digest": photo.digest, "type": photo.type, "size": len(photo.data)}
     # The service knows of a photo before its bytes are kept: bytes that nobody knows of could never be erased.
     view = ask(whistle.keep_photo, order | {"width": photo.width, "height": photo.height})
     blobs.put(key, photo.data)
     blobs.put(f"{key}.thumb", photo.thumb)
-    return view, 201, {"Location": url_for(".show", digest=photo.digest)}
+    return view
 
 
 @bp.get("/v1/photos/<digest>")

@@ -2,10 +2,10 @@
 
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.asking import note_refusal
+from gateway.asking import READING, is_page, note_refusal
 from shared import running
 from shared.errors import KINDS, Forbidden, Refusal, Unauthenticated
 
@@ -69,7 +69,9 @@ def say_all(fields, tongue: str):
 def problem(
     status: int, title: str, detail: str = "", fields: dict | None = None, headers: dict | None = None
 ) -> Response:
-    """Make one problem document; empty members are left out."""
+    """Make one problem document, or on a page a plain page that says the same; empty members are left out."""
+    if is_page() or is_for_people(status):
+        return page(status, title, detail, headers)
     tongue = language()
     trace = g.get("trace", "")
     members = {
@@ -90,6 +92,31 @@ def problem(
     answer.headers["Content-Language"] = "zh-CN" if tongue == "zh" else "en"
     answer.headers["Cache-Control"] = "no-store"
     answer.vary.add("Accept-Language")
+    return answer
+
+
+def is_for_people(status: int) -> bool:
+    """Say whether it is a person with a browser who has lost the way: no address of ours, and HTML is wanted."""
+    wants = request.accept_mimetypes
+    lost = status == 404 and request.endpoint is None and not request.path.startswith("/v1/")
+    return lost and wants.quality("text/html") > wants.quality("application/json")
+
+
+def page(status: int, title: str, detail: str, headers: dict | None = None) -> Response:
+    """Say it to a person: whoever is not signed in finds the door, with the way back to where they wanted to go."""
+    from gateway.pages import door, language
+
+    tongue = language.tongue()
+    g.is_nobody = g.get("is_nobody") or status == 401
+    if status == 401:
+        next = request.full_path.rstrip("?") if request.method in READING else "/home"
+        answer = current_app.make_response(door.door(status=401, next=next))
+    else:
+        trace = running.trace_id(g.get("trace", "")) if status >= 500 else None
+        said = {"title": say(title, tongue), "detail": say(detail, tongue), "trace": trace}
+        answer = current_app.make_response((render_template("pages/problem.html", **said), status))
+    answer.headers.update({name: value for name, value in (headers or {}).items() if name != "WWW-Authenticate"})
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

@@ -45,6 +45,7 @@ class Told:
     at: float
     source: str
     to: str
+    subject: str
     frame: bytes
 
 
@@ -76,6 +77,10 @@ class Listener:
         if told.source in ALSO_NEEDS and not may(roles, ALSO_NEEDS[told.source]):
             return False
         return told.to in ("all", self.signed.department) or not COMMUNITY_SIDE.isdisjoint(roles)
+
+    def shape(self, told: Told) -> bytes:
+        """Give what is sent of a fact."""
+        return told.frame
 
     def give(self, data: bytes) -> None:
         """Hand over a frame; a listener whose queue is full is dropped, not waited for."""
@@ -163,7 +168,7 @@ class Streams:
         if known is None:
             return opening + frame(newest, "reload", {})
         missed = [told for told in ring if told.at >= known - self.overlap and told.id != last_id]
-        frames = b"".join(told.frame for told in missed if listener.may_see(told))
+        frames = b"".join(listener.shape(told) for told in missed if listener.may_see(told))
         return b"retry: 2000\n\n" + frames + f"id: {newest}\n\n".encode()
 
     def leave(self, listener: Listener) -> None:
@@ -200,6 +205,7 @@ class Streams:
             envelope["source"],
             # What is confidential is told to the community and those above it, who read it too.
             "confidential" if envelope["data"].get("confidential") else envelope.get("to") or "all",
+            envelope.get("subject", ""),
             frame(envelope["id"], envelope["type"], shown),
         )
         ring = self.rings.setdefault(district, {})
@@ -211,7 +217,7 @@ class Streams:
             del ring[next(iter(ring))]
         for listener in list(self.listeners.get(district, ())):
             if listener.may_see(told):
-                listener.give(told.frame)
+                listener.give(listener.shape(told))
 
     def begin_anew(self) -> None:
         """Say honestly that facts may have been missed: the bus was away, so nothing before this can be resumed."""

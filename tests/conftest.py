@@ -17,7 +17,7 @@ HOME = Path(os.environ.get("HUYING_TEST_HOME") or Path(__file__).parents[1] / "v
 if WORKER:
     os.environ["HUYING_PORTS"] = f"{int(WORKER.removeprefix('gw')) % int(WORKERS)}/{WORKERS}"
 
-ORDER = ("unit", "contract", "integration", "fault", "bench", "chaos")
+ORDER = ("unit", "contract", "integration", "browser", "fault", "bench", "chaos")
 # Of the last folder the longest go first, so that no worker is left alone with one of them.
 LONGEST = ("test_kills.py", "test_imports.py", "test_away.py", "test_facts.py")
 
