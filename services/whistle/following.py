@@ -104,7 +104,8 @@ class Following:
         """Pass the open work of whoever left a seat on to whoever answers there now."""
         self.of.answering.look_anew()
         who, seat = row["person"] or None, row["seat"]
-        for each in self.of.open.seated(who, seat) if who else self.of.open.unheld(seat.partition("@")[0]):
+        post, _, unit = seat.partition("@")
+        for each in self.of.open.seated(who, seat) if who else self.of.open.unheld(post, unit):
             order = {"department": each["department"], "left": who}
             state = self.of.whistles.bare(each["whistle"]).state
             if state.stage not in ENDED:

@@ -284,7 +284,7 @@ def test_open_work_goes_to_whoever_answers_when_a_term_ends(admin, street, days)
 
 
 def test_open_work_goes_to_who_stands_in_when_a_leave_begins_and_back_when_it_ends(admin, street, days):
-    community = "110102009034"
+    community = "110102009032"
     one, other = (a_person(admin, "specialist", "110102", "gongan") for _ in range(2))
     appoint(admin, f"gongan@{community}", one)
     order = {"community": community, "departments": ["gongan"]}
@@ -328,8 +328,8 @@ def test_whistles_that_are_merged_into_each_other_at_once_are_not_lost(street):
 
 
 def test_a_place_is_where_the_tree_has_it_today_and_nowhere_else(admin, url, days):
-    street = signed_in(url, admitted(admin, roles=["street"], unit="110102005000"))
-    rows = admin.get("/v1/units", params={"under": "110102005000", "level": "community"}).json()["items"]
+    street = signed_in(url, admitted(admin, roles=["street"], unit="110102014000"))
+    rows = admin.get("/v1/units", params={"under": "110102014000", "level": "community"}).json()["items"]
     stays, goes = rows[0]["code"], rows[1]["code"]
     place = {"code": f"{goes}.77", "parent": goes, "level": "compound", "type": "小区", "name": "七七小区"}
     assert admin.post("/v1/units", place | {"since": "2018-01-01"}).status_code == 201

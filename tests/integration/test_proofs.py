@@ -101,6 +101,7 @@ def test_what_was_changed_in_the_database_shows_in_the_file_and_in_the_district(
     wmy, chengguan, admin, mongo, taken_out
 ):
     id, _ = settled_whistle(wmy, chengguan)
+    wmy.at_rest(id)
     rows = mongo["huying_whistle"]["whistles"]
     row = rows.find_one({"_id": f"110102/{id}"})
     changed = copy.deepcopy(row["history"])

@@ -18,6 +18,7 @@ from services.whistle.domain.clocks import OPEN_SUMMONS
 from services.whistle.domain.open import Look, Rows
 from services.whistle.domain.whistles import Whistle
 from shared.errors import NotFound, Unavailable
+from shared.rules.codes import is_within
 from shared.rules.days import iso
 
 ATTEMPTS = 20
@@ -262,10 +263,10 @@ class Open(Store):
         rows = self.rows("open_summonses").find({"person": person, "turn": {"$gt": ""}}, batch_size=1000)
         return [row for row in rows if seat in ("", row["seat"])]
 
-    def unheld(self, department: str) -> list[dict]:
-        """Give the open summonses of a department that found nobody."""
+    def unheld(self, department: str, unit: str) -> list[dict]:
+        """Give the open summonses of a department in a unit that found nobody."""
         rows = self.rows("open_summonses").find({"department": department, "turn": {"$gt": ""}}, batch_size=1000)
-        return [row for row in rows if row["person"] is None]
+        return [row for row in rows if row["person"] is None and is_within(row["community"], unit)]
 
     # -- prove ----------------------------------------------------------------------------------------------------
 
