@@ -5,6 +5,7 @@ itself, it asks as what it is.
 """
 
 import json
+import time
 import uuid
 from itertools import product
 
@@ -89,7 +90,15 @@ class Stage:
         return [each["name"] for each in api.ask("GET", "queues", self.platform.settings.vhost, query="?columns=name")]
 
     def ask(self, call: str, order: dict, headers: dict | None = None, **properties) -> dict | None:
-        """Ask as it likes, and give what came back to its own queue."""
+        """Ask as it likes, again where that was over the quota, and give what came back to its own queue."""
+        for pause in (0.5, 1, 2, 0):
+            answer = self.ask_once(call, order, headers, **properties)
+            if ((answer or {}).get("refused") or {}).get("kind") != "Unavailable":
+                break
+            time.sleep(pause)
+        return answer
+
+    def ask_once(self, call: str, order: dict, headers: dict | None = None, **properties) -> dict | None:
         correlation = fresh()
         with by_pika(uri_of(self.platform, self.mine)) as connection:
             channel, got = connection.channel(), []
